@@ -1,0 +1,210 @@
+"""The catalogue: one SQLite file that is the truth, and the one way to write to it."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from twinlens.errors import CatalogueError, NewerCatalogueError
+from twinlens.migrations import MIGRATIONS, VERSION
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+APPLICATION_ID = 0x7714_1E45
+"""Stored in the file's header, so that another program's database is not taken for ours."""
+
+BUSY_MILLISECONDS = 30_000
+"""How long a writer waits for another. Writes take milliseconds; a disk asleep takes seconds."""
+
+
+class Catalogue:
+    """One connection to the catalogue. Use one for each thread or process.
+
+    Reads go through ``rows``, ``row`` and ``value``; writes only through ``write_tx``.
+    """
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self.path = path
+        self._connection = connection
+        self._thread = threading.get_ident()
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Open for reading and writing; create or migrate first where needed.
+
+        Raises NewerCatalogueError, CatalogueError.
+        """
+        try:
+            connection = sqlite3.connect(path, isolation_level=None)
+            _configure(connection)
+            catalogue = cls(path, connection)
+            if catalogue.version() != VERSION:
+                migrate(connection, path)
+        except sqlite3.DatabaseError as error:
+            raise _cannot_open(path, error) from error
+        return catalogue
+
+    @classmethod
+    def open_to_read(cls, path: Path) -> Self:
+        """Open an existing catalogue for reading alone.
+
+        Raises CatalogueError where there is none, NewerCatalogueError where ours is too old.
+        """
+        if not path.exists():
+            raise CatalogueError(
+                f"{path.parent}: no library here yet. Make one: twinlens scan FOLDER"
+            )
+        try:
+            # Not mode=ro: a reader that comes first after a crash must be able to recover the WAL.
+            connection = sqlite3.connect(path, isolation_level=None)
+            _configure(connection)
+            catalogue = cls(path, connection)
+            version = catalogue.version()
+            if version < VERSION:
+                migrate(connection, path)
+            _refuse_newer(path, version)
+            connection.execute("PRAGMA query_only = ON")
+        except sqlite3.DatabaseError as error:
+            raise _cannot_open(path, error) from error
+        return catalogue
+
+    def version(self) -> int:
+        """Return the number of migrations applied."""
+        return int(self.value("PRAGMA user_version"))
+
+    def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[Any]:
+        """Return all rows of a query, as ``sqlite3.Row``."""
+        return self._connection.execute(sql, parameters).fetchall()
+
+    def iterate(self, sql: str, parameters: Sequence[object] = ()) -> Iterator[Any]:
+        """Yield the rows of a query one by one; it holds a read transaction open meanwhile."""
+        return self._connection.execute(sql, parameters)
+
+    def row(self, sql: str, parameters: Sequence[object] = ()) -> Any:  # noqa: ANN401
+        """Return the first row of a query, or None."""
+        return self._connection.execute(sql, parameters).fetchone()
+
+    def value(self, sql: str, parameters: Sequence[object] = ()) -> Any:  # noqa: ANN401
+        """Return the first column of the first row, or None."""
+        row = self.row(sql, parameters)
+        return row[0] if row else None
+
+    @contextlib.contextmanager
+    def write_tx(self) -> Iterator[sqlite3.Connection]:
+        """Open the only kind of write transaction there is: BEGIN IMMEDIATE, all or nothing.
+
+        IMMEDIATE, because a deferred transaction that reads before it writes fails with
+        SQLITE_BUSY_SNAPSHOT at once, whatever the busy timeout (faults.md).
+        """
+        connection = self._connection
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield connection
+            connection.execute("COMMIT")
+        except BaseException:
+            # A full disk can end the transaction by itself; then there is nothing to roll back.
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+
+    @contextlib.contextmanager
+    def read_tx(self) -> Iterator[None]:
+        """Hold one consistent view of the catalogue over several reads."""
+        self._connection.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self._connection.execute("ROLLBACK")
+
+    def meta(self, key: str) -> str | None:
+        """Return a small fact stored about the library, or None."""
+        value = self.value("SELECT value FROM meta WHERE key = ?", (key,))
+        return None if value is None else str(value)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def set_meta(tx: sqlite3.Connection, key: str, value: str) -> None:
+    """Store a small fact about the library, within a write transaction."""
+    tx.execute(
+        "INSERT INTO meta (key, value) VALUES (?, ?)"
+        " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+        (key, value),
+    )
+
+
+def migrate(connection: sqlite3.Connection, path: Path) -> None:
+    """Bring the tables up to date in one immediate transaction.
+
+    Raises NewerCatalogueError, CatalogueError for a file that is not ours.
+    """
+    import sqlite_utils  # noqa: PLC0415  170 ms that only a migration pays
+
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        applied = connection.execute("PRAGMA user_version").fetchone()[0]
+        _refuse_newer(path, applied)
+        _refuse_foreign(path, connection, applied)
+        # One converter for all rows would turn sqlite-utils' own queries into Rows; it expects them.
+        database: Database = sqlite_utils.Database(connection)
+        for step in MIGRATIONS[applied:]:
+            step(database)
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {VERSION}")
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _configure(connection: sqlite3.Connection) -> None:
+    connection.row_factory = sqlite3.Row
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}")
+    connection.execute("PRAGMA journal_mode = WAL")
+    # FULL: an acknowledged commit survives a power cut. Batches make it affordable (faults.md).
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    # A log that grew behind a long reader is cut back at the next checkpoint.
+    connection.execute("PRAGMA journal_size_limit = 67108864")
+
+
+def _refuse_newer(path: Path, version: int) -> None:
+    if version > VERSION:
+        raise NewerCatalogueError(
+            f"{path}: written by a newer twinlens (tables {version}, known here {VERSION})."
+            " Upgrade twinlens on this computer."
+        )
+
+
+def _refuse_foreign(path: Path, connection: sqlite3.Connection, applied: int) -> None:
+    tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    stamp = connection.execute("PRAGMA application_id").fetchone()[0]
+    if (tables or applied) and stamp != APPLICATION_ID:
+        raise CatalogueError(
+            f"{path}: this is another program's database. Choose another folder with --library."
+        )
+
+
+def _cannot_open(path: Path, error: sqlite3.DatabaseError) -> CatalogueError:
+    if "not a database" in str(error) or "malformed" in str(error):
+        return CatalogueError(
+            f"{path}: the catalogue is damaged ({error})."
+            " Restore it from a backup, or move it away and run twinlens scan again."
+        )
+    return CatalogueError(
+        f"{path}: cannot open the catalogue: {error}. Check the disk and its permissions."
+    )

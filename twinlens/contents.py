@@ -1,0 +1,59 @@
+"""Contents: what the bytes of files are, whatever the files are called.
+
+Vectors and decisions hang on contents. This module forgets what nothing points to any more.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+from twinlens import events
+from twinlens.catalogue import Catalogue
+
+HAS_LIVE_FILE = (
+    "EXISTS (SELECT 1 FROM files f WHERE f.content_id = {content} AND f.missing_since IS NULL)"
+)
+
+
+def drop_orphans(tx: sqlite3.Connection) -> int:
+    """Forget contents that no file points to, with vectors and pairs; return how many.
+
+    Each vector dropped is logged, so that the index drops it too.
+    """
+    tx.execute("CREATE TEMP TABLE IF NOT EXISTS orphans (id INTEGER PRIMARY KEY)")
+    tx.execute("DELETE FROM orphans")
+    tx.execute(
+        "INSERT INTO orphans SELECT id FROM contents c"
+        " WHERE NOT EXISTS (SELECT 1 FROM files f WHERE f.content_id = c.id)"
+    )
+    tx.execute(
+        "INSERT INTO log (content_id, model_id) SELECT content_id, model_id FROM vectors"
+        " WHERE content_id IN (SELECT id FROM orphans)"
+    )
+    for sql in (
+        "DELETE FROM vectors WHERE content_id IN (SELECT id FROM orphans)",
+        "DELETE FROM pairs WHERE a IN (SELECT id FROM orphans)",
+        "DELETE FROM pairs WHERE b IN (SELECT id FROM orphans)",
+    ):
+        tx.execute(sql)
+    return tx.execute("DELETE FROM contents WHERE id IN (SELECT id FROM orphans)").rowcount
+
+
+def housekeep(catalogue: Catalogue, *, now: float, tombstone_days: float) -> int:
+    """Forget files deleted more than ``tombstone_days`` ago, what only they held, and old events.
+
+    Returns how many files were forgotten. Files below a root that is offline are kept.
+    """
+    old = (
+        "SELECT files.id FROM files JOIN roots ON roots.id = root_id"
+        " WHERE online AND missing_since < ?"
+    )
+    before = now - tombstone_days * 86_400
+    with catalogue.write_tx() as tx:
+        tx.execute(f"DELETE FROM jobs WHERE file_id IN ({old})", (before,))  # noqa: S608
+        count = tx.execute(f"DELETE FROM files WHERE id IN ({old})", (before,)).rowcount  # noqa: S608
+        drop_orphans(tx)
+        tx.execute(
+            "DELETE FROM events WHERE seq <= (SELECT max(seq) FROM events) - ?", (events.KEPT,)
+        )
+    return count

@@ -1,0 +1,188 @@
+"""What the processes tell each other through the broker: JSON, versioned, small.
+
+A message is checked in full when it is read: the broker may hold anything. Paths and vectors are
+base64, since both are bytes.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from twinlens.errors import MessageError
+
+VERSION = 1
+T = TypeVar("T")
+
+TASK_EMBED = "twinlens.embed"
+TASK_COMMIT = "twinlens.commit"
+TASK_QUERY = "twinlens.query"
+QUEUE_EMBED = "embed"
+QUEUE_COMMIT = "commit"
+QUEUE_QUERY = "query"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRef:
+    """The model that a batch is for, by name and weights."""
+
+    name: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """A photo to embed: which row, which version of it, and where."""
+
+    file_id: int
+    generation: int
+    root: str
+    root_path: bytes
+    """The owner's folder; a computer with a mount of its own for ``root`` uses that."""
+    path: bytes
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """A photo that was read, and its vector."""
+
+    file_id: int
+    generation: int
+    sha256: bytes
+    size: int
+    vector: bytes | None
+    """f16; None where the owner knows this content's vector already."""
+    width: int | None = None
+    height: int | None = None
+    format: str | None = None
+    taken_at: str | None = None
+    camera: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A photo that could not be read, and why."""
+
+    file_id: int
+    generation: int
+    kind: str
+    reason: str
+    permanent: bool
+
+
+Result = Embedded | Failed
+
+
+def embed_message(model: ModelRef, photos: Sequence[Photo]) -> dict[str, Any]:
+    """Return the body of an ``embed`` task."""
+    return {
+        "v": VERSION,
+        "model": dataclasses.asdict(model),
+        "photos": [_as_json(photo) for photo in photos],
+    }
+
+
+def read_embed(body: object) -> tuple[ModelRef, list[Photo]]:
+    """Read the body of an ``embed`` task. Raises MessageError."""
+    table = _versioned(body)
+    return (
+        _build(ModelRef, table.get("model")),
+        [_build(Photo, item) for item in _items(table, "photos")],
+    )
+
+
+def commit_message(model: ModelRef, results: Sequence[Result]) -> dict[str, Any]:
+    """Return the body of a ``commit`` task."""
+    return {
+        "v": VERSION,
+        "model": dataclasses.asdict(model),
+        "embedded": [_as_json(item) for item in results if isinstance(item, Embedded)],
+        "failed": [_as_json(item) for item in results if isinstance(item, Failed)],
+    }
+
+
+def read_commit(body: object) -> tuple[ModelRef, list[Result]]:
+    """Read the body of a ``commit`` task. Raises MessageError."""
+    table = _versioned(body)
+    results: list[Result] = [_build(Embedded, item) for item in _items(table, "embedded")]
+    results += [_build(Failed, item) for item in _items(table, "failed")]
+    return _build(ModelRef, table.get("model")), results
+
+
+def query_message(model: ModelRef, path: bytes) -> dict[str, Any]:
+    """Return the request to embed one unseen photo now, through the broker or the local socket."""
+    return {"v": VERSION, "model": dataclasses.asdict(model), "path": encode_bytes(path)}
+
+
+def read_query(body: object) -> tuple[ModelRef, bytes]:
+    """Read the body of a query. Raises MessageError."""
+    table = _versioned(body)
+    return _build(ModelRef, table.get("model")), decode_bytes(table.get("path"))
+
+
+def encode_bytes(value: bytes) -> str:
+    """Return bytes as base64 text."""
+    return base64.b64encode(value).decode("ascii")
+
+
+def decode_bytes(value: object) -> bytes:
+    """Return the bytes of a base64 text. Raises MessageError."""
+    try:
+        return base64.b64decode(str(value), validate=True)
+    except ValueError as error:
+        raise MessageError(f"a message holds bad base64: {error}. It was dropped.") from error
+
+
+def _as_json(item: Any) -> dict[str, Any]:  # noqa: ANN401  any of the dataclasses above
+    return {
+        name: encode_bytes(value) if isinstance(value, bytes) else value
+        for name, value in dataclasses.asdict(item).items()
+    }
+
+
+def _versioned(body: object) -> Mapping[str, Any]:
+    if not isinstance(body, Mapping):
+        raise MessageError("a message is no JSON object. It was dropped.")
+    if body.get("v") != VERSION:
+        raise MessageError(
+            f"a message has version {body.get('v')!r}, this program speaks {VERSION}."
+            " Run the same twinlens on all computers."
+        )
+    return body
+
+
+def _items(table: Mapping[str, Any], name: str) -> list[object]:
+    items = table.get(name)
+    if not isinstance(items, list):
+        raise MessageError(f"a message has no list '{name}'. It was dropped.")
+    return items
+
+
+def _build(kind: type[T], item: object) -> T:
+    """Build a dataclass from a JSON object, each field checked against its annotation."""
+    if not isinstance(item, Mapping):
+        raise MessageError(f"a message has a {kind.__name__} that is no object. It was dropped.")
+    values: dict[str, Any] = {}
+    for field in dataclasses.fields(kind):  # type: ignore[arg-type]
+        if field.name not in item and field.default is dataclasses.MISSING:
+            raise MessageError(f"a message has a {kind.__name__} without '{field.name}'.")
+        values[field.name] = _checked(kind, field, item.get(field.name))
+    return kind(**values)
+
+
+_TYPES: Mapping[str, type] = {"int": int, "str": str, "bool": bool, "bytes": str}
+
+
+def _checked(kind: type, field: dataclasses.Field[Any], value: object) -> object:
+    wanted, _, optional = str(field.type).partition(" | ")
+    if value is None and optional:
+        return None
+    if type(value) is not _TYPES[wanted]:
+        raise MessageError(
+            f"a message has a {kind.__name__} whose '{field.name}' is no {wanted}. It was dropped."
+        )
+    return decode_bytes(value) if wanted == "bytes" else value

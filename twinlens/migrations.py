@@ -1,0 +1,158 @@
+"""The catalogue's tables, as numbered steps from empty to now.
+
+Each migration runs once, in order, inside the one BEGIN IMMEDIATE transaction that
+``catalogue.migrate`` opens: of several processes that start at once, one applies them and the
+others find them applied; killed in the middle, none is applied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+Migration = Callable[["Database"], None]
+
+
+def m001_photos(db: Database) -> None:
+    """Roots, contents and the files that point to them."""
+    db.create_table("meta", {"key": str, "value": str}, pk="key", strict=True)
+    db.create_table(
+        "roots",
+        {
+            "id": int,
+            "name": str,
+            "path": bytes,
+            "marker": str,  # NULL: the folder is read-only and carries no marker
+            "online": int,
+            "reason": str,  # why it is offline, for people
+            "added_at": float,
+            "swept_at": float,
+        },
+        pk="id",
+        not_null={"name", "path", "online", "added_at"},
+        strict=True,
+    )
+    db.create_table(
+        "contents",
+        {
+            "id": int,
+            "sha256": bytes,
+            "bytes": int,
+            "width": int,  # as shown, after EXIF orientation
+            "height": int,
+            "format": str,
+            "taken_at": str,  # EXIF local time, ISO 8601
+            "camera": str,
+        },
+        pk="id",
+        not_null={"sha256", "bytes"},
+        strict=True,
+    )
+    db.create_table(
+        "files",
+        {
+            "id": int,
+            "root_id": int,
+            "path": bytes,  # below the root; any bytes but NUL
+            "size": int,
+            "mtime_ns": int,
+            "ctime_ns": int,
+            "inode": int,
+            "generation": int,  # counts changes of the file, so that late results are dropped
+            "content_id": int,  # NULL until embedded once
+            "missing_since": float,  # tombstone
+        },
+        pk="id",
+        not_null={"root_id", "path", "size", "mtime_ns", "ctime_ns", "inode", "generation"},
+        foreign_keys=[("root_id", "roots", "id"), ("content_id", "contents", "id")],
+        strict=True,
+    )
+    for table, columns in (
+        ("roots", ["name"]),
+        ("roots", ["path"]),
+        ("contents", ["sha256"]),
+        ("files", ["root_id", "path"]),
+    ):
+        db.table(table).create_index(columns, unique=True)
+    db.table("files").create_index(["content_id"])
+
+
+def m002_ledger(db: Database) -> None:
+    """Work to be done: at most one job for each file."""
+    db.create_table(
+        "jobs",
+        {
+            "file_id": int,
+            "state": str,  # pending, leased, quarantined
+            "priority": int,  # lower first: 0 new and changed photos, 1 a change of model
+            "attempts": int,  # failures that a worker reported
+            "lapses": int,  # leases that ran out without a word
+            "not_before": float,
+            "lease_until": float,
+            "lease_owner": str,
+            "kind": str,  # of the last failure, stable
+            "reason": str,  # of the last failure, for people
+        },
+        pk="file_id",
+        not_null={"state", "priority", "attempts", "lapses", "not_before"},
+        defaults={"priority": 0, "attempts": 0, "lapses": 0, "not_before": 0},
+        foreign_keys=[("file_id", "files", "id")],
+        strict=True,
+    )
+    # In the order in which jobs are handed out, so that a lease reads only what it takes.
+    db.table("jobs").create_index(["state", "priority", "lapses", "not_before"])
+
+
+def m003_vectors(db: Database) -> None:
+    """Models, their vectors, the log that the index replays, and pairs found in it."""
+    db.create_table(
+        "models",
+        {
+            "id": int,
+            "name": str,
+            "digest": str,
+            "dimension": int,
+            "input_size": int,
+            "copy_threshold": float,
+            "weights": str,  # a local weights file, where one was given
+        },
+        pk="id",
+        not_null={"name", "digest", "dimension", "input_size", "copy_threshold"},
+        strict=True,
+    )
+    db.table("models").create_index(["name", "digest"], unique=True)
+    db.create_table(
+        "vectors",
+        {"id": int, "content_id": int, "model_id": int, "vector": bytes},  # f16, little-endian
+        pk="id",
+        not_null={"content_id", "model_id", "vector"},
+        foreign_keys=[("content_id", "contents", "id"), ("model_id", "models", "id")],
+        strict=True,
+    )
+    db.table("vectors").create_index(["content_id", "model_id"], unique=True)
+    # AUTOINCREMENT: a number is never used twice, or a reader would miss the second use.
+    db.execute(
+        "CREATE TABLE log (seq INTEGER PRIMARY KEY AUTOINCREMENT,"
+        " content_id INTEGER NOT NULL, model_id INTEGER NOT NULL) STRICT"
+    )
+    db.execute(
+        "CREATE TABLE pairs (model_id INTEGER NOT NULL, a INTEGER NOT NULL, b INTEGER NOT NULL,"
+        " score REAL NOT NULL, PRIMARY KEY (model_id, a, b), CHECK (a < b)) STRICT, WITHOUT ROWID"
+    )
+    db.table("pairs").create_index(["model_id", "b"])
+    db.table("pairs").create_index(["model_id", "score"])
+
+
+def m004_events(db: Database) -> None:
+    """What happened, for those who follow along."""
+    db.execute(
+        "CREATE TABLE events (seq INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL,"
+        " kind TEXT NOT NULL, root_id INTEGER, path BLOB, other BLOB, detail TEXT) STRICT"
+    )
+
+
+MIGRATIONS: tuple[Migration, ...] = (m001_photos, m002_ledger, m003_vectors, m004_events)
+VERSION = len(MIGRATIONS)

@@ -1,0 +1,179 @@
+"""Roots: the photo folders that a library watches, and whether they are really there.
+
+A root has a name; each computer maps the name to its own mount point. The owner's path is in the
+catalogue. A marker file in the folder tells the photo disk from the empty mount point that is left
+when the disk is away.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from twinlens.catalogue import Catalogue
+from twinlens.contents import drop_orphans
+from twinlens.errors import RootError
+from twinlens.events import add_event
+from twinlens.media import printable
+
+MARKER_NAME = ".twinlens-root"
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """One watched folder."""
+
+    id: int
+    name: str
+    path: bytes
+    marker: str | None
+    online: bool
+    reason: str | None
+
+    @property
+    def folder(self) -> Path:
+        """The folder on the owner's computer."""
+        return Path(os.fsdecode(self.path))
+
+
+def list_roots(catalogue: Catalogue) -> list[Root]:
+    """Return all roots, by name."""
+    rows = catalogue.rows("SELECT id, name, path, marker, online, reason FROM roots ORDER BY name")
+    return [Root(**{**row, "online": bool(row["online"])}) for row in rows]
+
+
+def add_root(catalogue: Catalogue, folder: Path, *, now: float, name: str | None = None) -> Root:
+    """Register ``folder`` and mark it; return the root, the existing one where it is known.
+
+    Raises RootError where it is no readable folder, or overlaps another root.
+    """
+    real = Path(os.path.realpath(folder))
+    if not real.is_dir():
+        raise RootError(f"{printable(os.fsencode(folder))}: no such folder. Check the path.")
+    if not os.access(real, os.R_OK | os.X_OK):
+        raise RootError(f"{real}: the folder cannot be read. Correct its permissions.")
+    roots = list_roots(catalogue)
+    if known := [root for root in roots if root.folder == real]:
+        return known[0]
+    _refuse_overlap(real, roots)
+    marker = _place_marker(real, uuid.uuid4().hex)
+    with catalogue.write_tx() as tx:
+        tx.execute(
+            "INSERT INTO roots (name, path, marker, online, added_at) VALUES (?, ?, ?, 1, ?)",
+            (name or _free_name(real, roots), os.fsencode(real), marker, now),
+        )
+    return next(root for root in list_roots(catalogue) if root.folder == real)
+
+
+def find_root(catalogue: Catalogue, path: Path) -> Root | None:
+    """Return the root that holds ``path``, or None. Symbolic links are followed."""
+    real = Path(os.path.realpath(path))
+    for root in list_roots(catalogue):
+        if real == root.folder or root.folder in real.parents:
+            return root
+    return None
+
+
+def remove_root(catalogue: Catalogue, root: Root) -> int:
+    """Forget a root and all that was known of its photos; return how many. Photos stay as they are.
+
+    Contents that no other root holds go too, with their vectors; the log tells the index.
+    """
+    with catalogue.write_tx() as tx:
+        files = "SELECT id FROM files WHERE root_id = ?"
+        tx.execute(f"DELETE FROM jobs WHERE file_id IN ({files})", (root.id,))  # noqa: S608
+        count = tx.execute(
+            "SELECT count(*) FROM files WHERE root_id = ? AND missing_since IS NULL", (root.id,)
+        ).fetchone()[0]
+        tx.execute("DELETE FROM files WHERE root_id = ?", (root.id,))
+        tx.execute("DELETE FROM events WHERE root_id = ?", (root.id,))
+        tx.execute("DELETE FROM roots WHERE id = ?", (root.id,))
+        drop_orphans(tx)
+    _remove_marker(root)
+    return int(count)
+
+
+def set_online(catalogue: Catalogue, root: Root, *, reason: str | None, now: float) -> None:
+    """Record that a root is there (``reason`` None) or away, and why."""
+    with catalogue.write_tx() as tx:
+        changed = tx.execute(
+            "UPDATE roots SET online = ?, reason = ? WHERE id = ? AND online != ?",
+            (reason is None, reason, root.id, reason is None),
+        ).rowcount
+        if changed:
+            kind = "online" if reason is None else "offline"
+            add_event(tx, now, kind, root_id=root.id, path=root.path, detail=reason)
+
+
+def why_offline(root: Root) -> str | None:
+    """Return why the root's photos cannot be trusted to be there, or None when they can.
+
+    1. The folder must be there. 2. Where it was marked, the marker must be there and be ours.
+    3. Where it could not be marked (read-only), it must not be empty.
+    """
+    if not root.folder.is_dir():
+        return "the folder is not there"
+    if root.marker is None:
+        with os.scandir(root.path) as entries:
+            return None if any(True for _ in entries) else "the folder is empty"
+    try:
+        found = (root.folder / MARKER_NAME).read_text(encoding="utf-8").strip()
+    except OSError:
+        return f"its marker {MARKER_NAME} is missing: is the disk mounted?"
+    except UnicodeDecodeError:
+        found = ""
+    return None if found == root.marker else "another folder is mounted in its place"
+
+
+def resolve(mounts: Mapping[str, Path], name: str, owner_path: bytes, relative: bytes) -> bytes:
+    """Return where this computer sees a photo: below its mount for ``name``, else the owner's."""
+    base = os.fsencode(mounts[name]) if name in mounts else owner_path
+    return os.path.join(base, relative)  # noqa: PTH118  bytes
+
+
+def _refuse_overlap(real: Path, roots: list[Root]) -> None:
+    for root in roots:
+        if real in root.folder.parents:
+            raise RootError(
+                f"{real}: holds {root.folder}, which is watched already."
+                f" Remove that first: twinlens remove-root {root.folder}"
+            )
+        if root.folder in real.parents:
+            raise RootError(f"{real}: lies inside {root.folder}, which is watched already.")
+
+
+def _free_name(real: Path, roots: list[Root]) -> str:
+    taken = {root.name for root in roots}
+    base = printable(os.fsencode(real.name)) or "root"
+    return next(
+        name for name in (base, *(f"{base}-{i}" for i in range(2, 10_000))) if name not in taken
+    )
+
+
+def _place_marker(real: Path, marker: str) -> str | None:
+    """Write the marker file and return its text; None where the folder is read-only."""
+    path = real / MARKER_NAME
+    try:
+        # Left by another library on the same disk: share it.
+        existing = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        existing = ""
+    if existing:
+        return existing
+    try:
+        path.write_text(marker + "\n", encoding="utf-8")
+    except OSError:
+        return None
+    return marker
+
+
+def _remove_marker(root: Root) -> None:
+    path = root.folder / MARKER_NAME
+    try:
+        if path.read_text(encoding="utf-8").strip() == root.marker:
+            path.unlink()
+    except (OSError, UnicodeDecodeError):
+        return  # the disk is away or read-only: a stray marker does no harm

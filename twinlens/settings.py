@@ -1,0 +1,206 @@
+"""Settings: a frozen dataclass built from defaults, a TOML file, the environment and flags.
+
+Later sources win. Nothing is read at import; ``load_settings`` is called by each ``main``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from twinlens.errors import ConfigError
+
+ENV_PREFIX = "TWINLENS_"
+CONFIG_NAME = "config.toml"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings of one process."""
+
+    library: Path
+    """Folder that holds the catalogue, the index and the thumbnails. On a local disk."""
+
+    broker: str | None = None
+    """``redis://...`` to spread the work over several computers; unset: everything runs here."""
+
+    mounts: Mapping[str, Path] = dataclasses.field(default_factory=dict)
+    """Where this computer mounts each root, by root name, if not where the owner does."""
+
+    settle_seconds: float = 2.0
+    """A file is taken when two readings this far apart agree."""
+
+    sweep_seconds: float = 300.0
+    """Pause between full comparisons of disk and catalogue while watching."""
+
+    poll_seconds: float = 30.0
+    """The same for folders that give no events (network mounts)."""
+
+    tombstone_days: float = 30.0
+    """How long a deleted photo is remembered."""
+
+    batch_size: int = 32
+    """Photos embedded and committed together."""
+
+    batch_seconds: float = 0.05
+    """Longest time a photo waits for its batch to fill."""
+
+    lease_seconds: float = 300.0
+    """How long a worker may hold a photo before it is handed out again."""
+
+    in_flight: int = 1024
+    """Most photos handed to the broker at any time."""
+
+    max_attempts: int = 3
+    """Failed attempts after which a photo is put in quarantine."""
+
+    decode_processes: int = 0
+    """Decoder processes; 0: one for each core."""
+
+    decode_seconds: float = 60.0
+    """Longest time one photo may take to decode."""
+
+    decode_megabytes: int = 2048
+    """Address space of one decoder process, in MB (10^6 bytes)."""
+
+    max_megapixels: int = 250
+    """Images with more pixels are refused unless their format decodes at reduced scale."""
+
+    thumbnails: bool = True
+    """Whether to keep small previews in the cache."""
+
+    device: str = "auto"
+    """``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``."""
+
+    copy_threshold: float | None = None
+    """Cosine similarity from which two photos are called copies; unset: the model's own."""
+
+    snapshot_tail: int = 2000
+    """Commits after which the index snapshot is renewed."""
+
+
+def default_library(environ: Mapping[str, str]) -> Path:
+    """Return the library folder: ``TWINLENS_LIBRARY``, or the platform's data folder."""
+    if named := environ.get(ENV_PREFIX + "LIBRARY"):
+        return Path(named).expanduser()
+    import platformdirs  # noqa: PLC0415  only where no library was named
+
+    return platformdirs.user_data_path("twinlens", appauthor=False)
+
+
+def load_settings(
+    environ: Mapping[str, str],
+    *,
+    config: Path | None = None,
+    **flags: object,
+) -> Settings:
+    """Build the settings.
+
+    Order, later wins: 1. defaults; 2. ``config`` or ``<library>/config.toml``; 3. environment
+    variables ``TWINLENS_<NAME>``; 4. ``flags`` that are not None.
+
+    Raises ConfigError with the name and the value that cannot be used.
+    """
+    given = {name: value for name, value in flags.items() if value is not None}
+    library = Path(str(given["library"])) if "library" in given else default_library(environ)
+    values: dict[str, Any] = {"library": library.expanduser().absolute()}
+    values |= _from_file(config, values["library"])
+    values |= _from_environment(environ)
+    values |= {name: _convert(name, value, "option") for name, value in given.items()}
+    values["library"] = Path(values["library"]).expanduser().absolute()
+    return _checked(Settings(**values))
+
+
+def _fields() -> dict[str, str]:
+    return {field.name: str(field.type) for field in dataclasses.fields(Settings)}
+
+
+def _from_file(config: Path | None, library: Path) -> dict[str, Any]:
+    path = config or library / CONFIG_NAME
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        if config is None:
+            return {}
+        raise ConfigError(f"{path}: no such config file. Check the path given.") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read as TOML: {error}. Correct the file.") from error
+    if unknown := sorted(set(table) - set(_fields())):
+        raise ConfigError(f"{path}: unknown setting '{unknown[0]}'. See docs/settings.md.")
+    return {name: _convert(name, value, str(path)) for name, value in table.items()}
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        name: _convert(name, environ[key], key)
+        for name in _fields()
+        if name != "library" and environ.get(key := ENV_PREFIX + name.upper(), "") != ""
+    }
+
+
+def _convert(name: str, value: object, source: str) -> Any:  # noqa: ANN401  one type a field
+    """Turn ``value`` into the type of the field ``name``."""
+    kind = _fields()[name].split(" | ")[0]
+    try:
+        match kind:
+            case "int":
+                return int(str(value))
+            case "float":
+                return float(str(value))
+            case "bool":
+                return _as_bool(value)
+            case "Path":
+                return Path(str(value)).expanduser()
+            case "Mapping[str, Path]":
+                return _as_mounts(value)
+            case _:
+                return str(value)
+    except ValueError:
+        raise ConfigError(
+            f"{source}: config '{name}' has value '{value}'. Not a valid {kind}."
+        ) from None
+
+
+def _as_bool(value: object) -> bool:
+    words = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+    try:
+        return words[str(value).lower()]
+    except KeyError:
+        raise ValueError from None
+
+
+def _as_mounts(value: object) -> Mapping[str, Path]:
+    """Read ``{name = "/path"}`` or ``name=/path:other=/path`` (the environment's form)."""
+    if isinstance(value, Mapping):
+        pairs = [(str(name), str(path)) for name, path in value.items()]
+    else:
+        items = [part.partition("=") for part in str(value).split(":") if part]
+        if any(not name or not path for name, _, path in items):
+            raise ValueError
+        pairs = [(name, path) for name, _, path in items]
+    return {name: Path(path) for name, path in pairs}
+
+
+def _checked(settings: Settings) -> Settings:
+    at_least = {
+        "batch_size": 1,
+        "max_attempts": 1,
+        "in_flight": 1,
+        "decode_processes": 0,
+        "decode_megabytes": 64,
+        "max_megapixels": 1,
+        "snapshot_tail": 1,
+        "settle_seconds": 0,
+        "sweep_seconds": 1,
+        "poll_seconds": 1,
+        "lease_seconds": 1,
+        "decode_seconds": 1,
+    }
+    for name, least in at_least.items():
+        if not getattr(settings, name) >= least:  # NaN fails too
+            value = getattr(settings, name)
+            raise ConfigError(f"config '{name}' has value '{value}'. Must be at least {least}.")
+    return settings

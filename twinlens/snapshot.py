@@ -1,0 +1,208 @@
+"""Index snapshots: a USearch file and a manifest that says what is in it.
+
+The index is a cache of the catalogue. A snapshot is published so that a reader never sees half of
+one: 1. write under a temporary name; 2. fsync; 3. rename to a name never used before; 4. fsync the
+folder; 5. the same for the manifest, which names the file. Readers map the file (``view``) and keep
+their mapping when a newer one takes its place. USearch checks nothing and can crash on flipped
+bytes (faults.md), so the sha256 is verified before USearch sees the file.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from twinlens.errors import SnapshotError
+from twinlens.models import Model
+
+if TYPE_CHECKING:
+    from usearch.index import Index
+
+FORMAT = 1
+METRIC = "cos"
+DTYPE = "f16"
+CONNECTIVITY = 16
+EXPANSION_ADD = 128
+EXPANSION_SEARCH = 96
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a snapshot holds."""
+
+    format: int
+    file: str
+    sha256: str
+    seq: int
+    """The log is contained up to and with this number."""
+    count: int
+    model: str
+    digest: str
+    dimension: int
+    metric: str
+    dtype: str
+
+
+def snapshot_folder(index: Path, model: Model) -> Path:
+    """Return the folder of a model's snapshots: one for each name and digest."""
+    safe = "".join(c if c.isalnum() or c in "-_" else "-" for c in model.name)
+    return index / f"{safe}-{model.digest[:12]}"
+
+
+def new_index(model: Model) -> Index:
+    """Return an empty index for a model's vectors: cosine distance, f16."""
+    from usearch.index import Index  # noqa: PLC0415  170 ms
+
+    return Index(
+        ndim=model.dimension,
+        metric=METRIC,
+        dtype=DTYPE,
+        connectivity=CONNECTIVITY,
+        expansion_add=EXPANSION_ADD,
+        expansion_search=EXPANSION_SEARCH,
+    )
+
+
+def publish(index: Index, folder: Path, model: Model, *, seq: int) -> Manifest:
+    """Write a snapshot that contains the log up to ``seq``; return its manifest.
+
+    On any error (a full disk) the snapshot before it stays current. Raises OSError or
+    SnapshotError.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    temporary = folder / f".writing-{os.getpid()}"
+    final = folder / f"snapshot-{seq}-{os.urandom(4).hex()}.usearch"
+    try:
+        _save(index, temporary)
+        manifest = Manifest(
+            format=FORMAT,
+            file=final.name,
+            sha256=_sha256(temporary),
+            seq=seq,
+            count=len(index),
+            model=model.name,
+            digest=model.digest,
+            dimension=model.dimension,
+            metric=METRIC,
+            dtype=DTYPE,
+        )
+        temporary.rename(final)
+        _sync_folder(folder)
+        _write_manifest(folder, manifest)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        final.unlink(missing_ok=True)
+        raise
+    _remove_others(folder, keep=final.name)
+    return manifest
+
+
+def read_manifest(folder: Path, model: Model) -> Manifest:
+    """Return the manifest of the current snapshot.
+
+    Raises SnapshotError where it is missing, damaged, or of another model or metric.
+    """
+    path = folder / MANIFEST
+    try:
+        manifest = Manifest(**json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise SnapshotError(f"{path}: no snapshot yet. The worker writes one.") from None
+    except (OSError, ValueError, TypeError) as error:
+        raise SnapshotError(f"{path}: damaged ({error}). The worker rebuilds it.") from error
+    expected = (FORMAT, model.name, model.digest, model.dimension, METRIC, DTYPE)
+    found = (
+        manifest.format,
+        manifest.model,
+        manifest.digest,
+        manifest.dimension,
+        manifest.metric,
+        manifest.dtype,
+    )
+    if found != expected or Path(manifest.file).name != manifest.file:
+        raise SnapshotError(f"{path}: of another model or format. The worker rebuilds it.")
+    return manifest
+
+
+def open_snapshot(folder: Path, model: Model, *, view: bool) -> tuple[Manifest, Index]:
+    """Verify and open the current snapshot, mapped (``view``) or loaded to be written to.
+
+    Raises SnapshotError; a file replaced in between is looked up once more.
+    """
+    try:
+        return _open(folder, model, view=view)
+    except FileNotFoundError:
+        pass
+    try:
+        return _open(folder, model, view=view)
+    except FileNotFoundError as error:
+        raise SnapshotError(f"{error.filename}: missing. The worker rebuilds it.") from error
+
+
+def _open(folder: Path, model: Model, *, view: bool) -> tuple[Manifest, Index]:
+    manifest = read_manifest(folder, model)
+    path = folder / manifest.file
+    if _sha256(path) != manifest.sha256:
+        raise SnapshotError(f"{path}: its checksum is wrong. The worker rebuilds it.")
+    index = new_index(model)
+    try:
+        (index.view if view else index.load)(str(path))
+    except (RuntimeError, ValueError, OSError) as error:
+        raise SnapshotError(
+            f"{path}: cannot be opened: {error}. The worker rebuilds it."
+        ) from error
+    # A file keeps its own metric and type, whatever was asked for, without a word (faults.md).
+    kept: tuple[Any, ...] = (str(index.metric_kind), str(index.dtype), index.ndim, len(index))
+    if kept != ("MetricKind.Cos", "ScalarKind.F16", model.dimension, manifest.count):
+        raise SnapshotError(
+            f"{path}: does not hold what its manifest says. The worker rebuilds it."
+        )
+    return manifest, index
+
+
+def _save(index: Index, path: Path) -> None:
+    try:
+        index.save(str(path))
+    except RuntimeError as error:
+        raise SnapshotError(f"{path}: cannot write the index: {error}. Free disk space?") from error
+    with path.open("rb") as handle:
+        os.fsync(handle.fileno())
+
+
+def _write_manifest(folder: Path, manifest: Manifest) -> None:
+    temporary = folder / f".{MANIFEST}-{os.getpid()}"
+    try:
+        with temporary.open("w", encoding="utf-8") as handle:
+            json.dump(dataclasses.asdict(manifest), handle, indent=1)
+            handle.flush()
+            os.fsync(handle.fileno())
+        temporary.replace(folder / MANIFEST)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    _sync_folder(folder)
+
+
+def _remove_others(folder: Path, keep: str) -> None:
+    """Remove older snapshots and what a killed writer left. Readers keep what they mapped."""
+    for path in folder.iterdir():
+        if path.name not in (keep, MANIFEST):
+            path.unlink(missing_ok=True)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
