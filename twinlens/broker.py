@@ -38,7 +38,7 @@ def make_app(url: str) -> Celery:
             f"config 'broker' has value '{masked(url)}'. Use redis://host:port/number."
         )
     try:
-        from celery import Celery  # noqa: PLC0415  only where there is a broker
+        from celery import Celery
     except ImportError:
         raise ConfigError(
             "a broker is set, but Celery is not installed. Run: pip install 'twinlens[redis]'"

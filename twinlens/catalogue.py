@@ -151,7 +151,7 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
 
     Raises NewerCatalogueError, CatalogueError for a file that is not ours.
     """
-    import sqlite_utils  # noqa: PLC0415  170 ms that only a migration pays
+    import sqlite_utils
 
     connection.execute("BEGIN IMMEDIATE")
     try:

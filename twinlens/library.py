@@ -98,7 +98,7 @@ def filesystem_type(path: Path) -> str:
 
     Empty where the platform does not tell.
     """
-    import psutil  # noqa: PLC0415  40 ms that queries need not pay
+    import psutil
 
     while not path.exists() and path != path.parent:
         path = path.parent

@@ -86,7 +86,7 @@ def default_library(environ: Mapping[str, str]) -> Path:
     """Return the library folder: ``TWINLENS_LIBRARY``, or the platform's data folder."""
     if named := environ.get(ENV_PREFIX + "LIBRARY"):
         return Path(named).expanduser()
-    import platformdirs  # noqa: PLC0415  only where no library was named
+    import platformdirs
 
     return platformdirs.user_data_path("twinlens", appauthor=False)
 

@@ -57,7 +57,7 @@ def snapshot_folder(index: Path, model: Model) -> Path:
 
 def new_index(model: Model) -> Index:
     """Return an empty index for a model's vectors: cosine distance, f16."""
-    from usearch.index import Index  # noqa: PLC0415  170 ms
+    from usearch.index import Index
 
     return Index(
         ndim=model.dimension,

@@ -1,0 +1,1 @@
+"""The plugin: the command line that photographers and photo managers call."""

@@ -1,0 +1,1 @@
+"""The watcher: turns file events and sweeps into settled changes in the ledger."""

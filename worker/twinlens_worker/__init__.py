@@ -1,0 +1,1 @@
+"""The worker: reads photos, embeds them, commits the vectors and keeps the index."""
