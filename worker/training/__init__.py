@@ -1,0 +1,1 @@
+"""How the bundled descriptor was made; not part of the wheel."""

@@ -1,0 +1,79 @@
+"""Turn a training run into the bundled file: `python worker/training/export.py --run FOLDER`."""
+
+import argparse
+import os
+import subprocess
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from twinlens_worker.models import pocket_file
+from twinlens_worker.models.pocket import PocketNet
+
+from training import calibrate
+from training.checkpoint import RunFolder
+from training.photos import PhotoSet, load
+from training.procedural import generate
+from training.train import PROCEDURAL
+from training.trainer import MEAN, STD
+
+VERSION: Final = "1"
+
+
+def main() -> None:
+    """Read the command line, calibrate, write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    given = os.environ.get("TWINLENS_DATA") or None
+    parser.add_argument("--run", type=Path, required=True, help="folder that train.py wrote")
+    parser.add_argument("--data", type=Path, default=given, help="default: $TWINLENS_DATA")
+    parser.add_argument("--out", type=Path, default=pocket_file.BUNDLED)
+    options = parser.parse_args()
+    state = RunFolder(options.run).restore()
+    if state is None:
+        parser.error(f"{options.run} holds no checkpoint; run train.py first")
+    export(state, options.data, options.out)
+
+
+def export(state: dict[str, Any], data: Path | None, out: Path) -> None:
+    """Calibrate the averaged network of a run on held-out pictures and write it."""
+    network = PocketNet().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network.load_state_dict(state["averaged"])
+    network.fold()
+    seed, side = state["settings"]["seed"], state["settings"]["side"]
+    _, held_out = pictures(data, seed).split()
+    found = calibrate.calibrate(network, held_out, side, seed)
+    print(f"step {state['step']}: {found}")  # noqa: T201 - a command for people
+    header = pocket_file.PocketHeader(
+        version=VERSION,
+        dimension=network.shape.dimension,
+        input_size=side,
+        mean=_triple(MEAN),
+        std=_triple(STD),
+        copy_threshold=found.threshold,
+        channels=network.shape.channels,
+        blocks=network.shape.blocks,
+        training_commit=_commit(),
+    )
+    pocket_file.write(out, network, header)
+
+
+def pictures(data: Path | None, seed: int) -> PhotoSet:
+    """Return the pictures whose held-out part was not trained on."""
+    return load(data / "train") if data else generate(PROCEDURAL, seed)
+
+
+def _triple(values: torch.Tensor) -> tuple[float, float, float]:
+    red, green, blue = (round(float(value), 6) for value in values.flatten())
+    return red, green, blue
+
+
+def _commit() -> str:
+    done = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    return done.stdout.strip() or "unknown"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""What the descriptor is trained to do, as one number."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+TEMPERATURE = 0.05
+"""Of the contrast between views, as in SSCD (Pizzi et al., 2022)."""
+TEACHER_TEMPERATURE = 0.07
+TWIN = 0.7
+"""Teacher cosine (whitened) from which on two training photos are not held apart."""
+
+
+@dataclass(frozen=True)
+class Weights:
+    """How much each part counts."""
+
+    views: float = 1.0
+    contrast: float = 0.5
+    regression: float = 3.0
+    spread: float = 2.0
+
+
+def info_nce(first: Tensor, second: Tensor) -> Tensor:
+    """Find the other view of each photo among all other views of the batch (NT-Xent)."""
+    both = torch.cat([first, second])
+    logits = both @ both.T / TEMPERATURE
+    logits.fill_diagonal_(float("-inf"))
+    count = len(first)
+    partner = torch.arange(2 * count).roll(count)
+    return F.cross_entropy(logits, partner)
+
+
+def teacher_contrast(views: Tensor, rows: Tensor, bank: Tensor) -> Tensor:
+    """Find each photo's teacher vector among those of all training photos.
+
+    The whole bank serves as negatives, where a batch holds a few hundred: the error that matters
+    in a library is the one most similar photo among tens of thousands.
+    """
+    logits = views @ bank.T / TEACHER_TEMPERATURE
+    twins = bank[rows] @ bank.T > TWIN
+    twins[torch.arange(len(rows)), rows] = False
+    return F.cross_entropy(logits.masked_fill(twins, float("-inf")), rows)
+
+
+def regression(views: Tensor, targets: Tensor) -> Tensor:
+    """One minus the cosine to the teacher's vector."""
+    return 1 - (views * targets).sum(dim=1).mean()
+
+
+def koleo(vectors: Tensor) -> Tensor:
+    """Spread vectors over the sphere (Sablayrolles et al., 2019): -log of nearest distances."""
+    with torch.no_grad():
+        similarity = vectors @ vectors.T
+        nearest = similarity.fill_diagonal_(-1).argmax(dim=1)
+    return -F.pairwise_distance(vectors, vectors[nearest]).clamp(min=1e-4).log().mean()
+
+
+def total(
+    clean: Tensor, edited: Tensor, rows: Tensor, bank: Tensor, weights: Weights
+) -> tuple[Tensor, dict[str, float]]:
+    """Return the loss and its parts; `rows` (-1: no teacher vector) point into the bank."""
+    parts = {
+        "views": info_nce(clean, edited) * weights.views,
+        "spread": koleo(clean) * weights.spread,
+    }
+    known = rows >= 0
+    if bool(known.any()):
+        both = torch.cat([clean[known], edited[known]])
+        twice = rows[known].repeat(2)
+        parts["contrast"] = teacher_contrast(both, twice, bank) * weights.contrast
+        parts["regression"] = regression(both, bank[twice]) * weights.regression
+    return torch.stack(list(parts.values())).sum(), {
+        name: float(part.detach()) for name, part in parts.items()
+    }

@@ -1,0 +1,60 @@
+"""What a large pretrained network thinks of the training photos: the targets of distillation."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from twinlens_worker.models import descriptor
+
+from training.photos import PhotoSet
+
+CHUNK = 256
+
+
+@dataclass(frozen=True)
+class Whitening:
+    """A projection fitted on the training photos: centre, then rotate and scale each axis."""
+
+    centre: Tensor
+    projection: Tensor
+
+    def apply(self, vectors: Tensor) -> Tensor:
+        """Project (N, D) to unit vectors (N, dimension)."""
+        return F.normalize((vectors - self.centre) @ self.projection, dim=1)
+
+
+def fit_whitening(vectors: Tensor, dimension: int) -> Whitening:
+    """Fit PCA whitening (Jégou and Chum, 2012): decorrelated axes of equal variance."""
+    centre = vectors.mean(dim=0)
+    _, singular, axes = torch.linalg.svd(vectors - centre, full_matrices=False)
+    scale = len(vectors) ** 0.5 / singular[:dimension].clamp(min=1e-6)
+    return Whitening(centre, axes[:dimension].T * scale)
+
+
+def embed_set(name: str, weights: Path, photos: PhotoSet, cache: Path | None = None) -> Tensor:
+    """Return the teacher's unit vectors (N, D) for clean photos, kept in `cache` if it is given.
+
+    A photo and its mirror image get one target, their mean: to the student they are the same.
+    """
+    teacher = descriptor.load(name, weights=weights)
+    key = (teacher.info.digest, photos.names)
+    if cache and cache.exists():
+        kept = torch.load(cache, weights_only=True)
+        if tuple(kept["key"]) == key:
+            return kept["vectors"]  # type: ignore[no-any-return]
+    parts = [_embed(teacher, photos.pixels[i : i + CHUNK]) for i in range(0, len(photos), CHUNK)]
+    vectors = torch.cat(parts)
+    if cache:
+        torch.save({"key": key, "vectors": vectors}, cache)
+    return vectors
+
+
+def _embed(teacher: descriptor.Descriptor, pixels: Tensor) -> Tensor:
+    side = teacher.info.input_size
+    large = F.interpolate(pixels.float(), (side, side), mode="bilinear", align_corners=False)
+    upright = large.round().byte().permute(0, 2, 3, 1).numpy()
+    both = teacher.embed(upright) + teacher.embed(np.ascontiguousarray(upright[:, :, ::-1]))
+    return F.normalize(torch.from_numpy(both), dim=1)

@@ -1,0 +1,1 @@
+"""Descriptors: the networks that turn a photo into a vector, by name."""

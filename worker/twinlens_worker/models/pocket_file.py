@@ -1,0 +1,102 @@
+"""`pocket.safetensors`: the bundled weights, with all that goes with them in the file's header."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from twinlens_worker.models import weights
+from twinlens_worker.models.errors import WeightsMismatchError
+from twinlens_worker.models.info import DescriptorInfo
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from twinlens_worker.models.pocket import PocketNet, PocketShape
+
+BUNDLED: Final = Path(__file__).with_name("pocket.safetensors")
+FORMAT: Final = "twinlens-pocket-1"
+
+
+@dataclass(frozen=True)
+class PocketHeader:
+    """What the file says about itself; stored as one JSON text under the key `twinlens`."""
+
+    version: str
+    dimension: int
+    input_size: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    copy_threshold: float
+    channels: tuple[int, ...]
+    blocks: tuple[int, ...]
+    training_commit: str
+    """The commit of this repository whose `worker/training` made the weights."""
+    licence: str = "Apache-2.0"
+
+
+def read_header(path: Path) -> PocketHeader:
+    """Return the header of a pocket file; WeightsMismatchError if it is another kind of file."""
+    metadata = weights.safetensors_metadata(path)
+    if metadata.get("format") != FORMAT:
+        raise WeightsMismatchError(
+            f"{path}: not weights of pocket (no {FORMAT} header); name the model they belong to"
+        )
+    try:
+        fields = json.loads(metadata["twinlens"])
+        return PocketHeader(
+            **{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()}
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise WeightsMismatchError(
+            f"{path}: a pocket file of another version of twinlens ({error}); update twinlens"
+        ) from error
+
+
+def write(path: Path, network: "PocketNet", header: PocketHeader) -> None:
+    """Write a folded network as f16: half the bytes, and cosines that differ by less than 0.001."""
+    from dataclasses import asdict
+
+    from safetensors.torch import save_file
+
+    state = {name: tensor.half().contiguous() for name, tensor in network.state_dict().items()}
+    metadata = {"format": FORMAT, "twinlens": json.dumps(asdict(header), sort_keys=True)}
+    temporary = path.with_suffix(".tmp")
+    save_file(state, temporary, metadata)
+    temporary.replace(path)
+
+
+def describe(_name: str, path: Path | None) -> DescriptorInfo:
+    """Describe the bundled weights, or others of the same layout, without loading torch."""
+    path = path or BUNDLED
+    header = read_header(path)
+    return DescriptorInfo(
+        name="pocket",
+        digest=weights.digest(path),
+        dimension=header.dimension,
+        input_size=header.input_size,
+        copy_threshold=header.copy_threshold,
+        mean=header.mean,
+        std=header.std,
+        licence=header.licence,
+        notes=f"version {header.version}, bundled, see docs/model-card.md",
+    )
+
+
+def load(name: str, path: Path | None) -> "tuple[DescriptorInfo, nn.Module]":
+    """Load the bundled weights, or others of the same layout."""
+    from twinlens_worker.models.pocket import PocketNet
+
+    path = path or BUNDLED
+    state = weights.read_state(path)
+    header = read_header(path)
+    network = PocketNet(shape_of(header), folded=True)
+    weights.load_into(network, state, path, name)
+    return describe(name, path), network
+
+
+def shape_of(header: PocketHeader) -> "PocketShape":
+    """Return the network layout that a header asks for."""
+    from twinlens_worker.models.pocket import PocketShape
+
+    return PocketShape(header.channels, header.blocks, header.dimension)
