@@ -36,13 +36,13 @@ def main() -> None:
 
 def export(state: dict[str, Any], data: Path | None, out: Path) -> None:
     """Calibrate the averaged network of a run on held-out pictures and write it."""
-    network = PocketNet().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = PocketNet().to(memory_format=torch.channels_last)
     network.load_state_dict(state["averaged"])
     network.fold()
     seed, side = state["settings"]["seed"], state["settings"]["side"]
     _, held_out = pictures(data, seed).split()
     found = calibrate.calibrate(network, held_out, side, seed)
-    print(f"step {state['step']}: {found}")  # noqa: T201 - a command for people
+    print(f"step {state['step']}: {found}")
     header = pocket_file.PocketHeader(
         version=VERSION,
         dimension=network.shape.dimension,

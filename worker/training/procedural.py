@@ -34,7 +34,8 @@ def _picture(rng: Generator, textures: list[Picture]) -> NDArray[np.uint8]:
     canvas = Image.fromarray(background)
     _drop_leaves(rng, ImageDraw.Draw(canvas))
     grain = _rolled(rng, textures)[..., None] * rng.uniform(0, 50)
-    return (np.asarray(canvas, np.float32) + grain).clip(0, 255).astype(np.uint8)
+    grainy: Picture = np.asarray(canvas, np.float32) + grain
+    return grainy.clip(0, 255).astype(np.uint8)
 
 
 def _drop_leaves(rng: Generator, draw: ImageDraw.ImageDraw) -> None:
@@ -76,7 +77,7 @@ def _coloured(rng: Generator, textures: list[Picture]) -> NDArray[np.uint8]:
     """A 1/f texture between two colours."""
     weight = (_rolled(rng, textures)[..., None] * 0.4 + 0.5).clip(0, 1)
     dark, light = rng.uniform(0, 255, (2, 3))
-    return (weight * light + (1 - weight) * dark).astype(np.uint8)
+    return np.asarray(weight * light + (1 - weight) * dark, np.uint8)
 
 
 def _rolled(rng: Generator, textures: list[Picture]) -> Picture:
@@ -92,4 +93,4 @@ def _texture(rng: Generator) -> Picture:
     spectrum = np.fft.fft2(rng.normal(size=(STORED, STORED))) * frequency ** -rng.uniform(0.7, 1.8)
     spectrum[0, 0] = 0.0
     texture = np.fft.ifft2(spectrum).real
-    return (texture / texture.std()).astype(np.float32)
+    return np.asarray(texture / texture.std(), np.float32)

@@ -66,8 +66,8 @@ def _watermark(rng: Generator) -> Image.Image:
     canvas, draw = _blank()
     colour: Colour = (*_colour(rng)[:3], int(rng.integers(60, 200)))
     for _ in range(int(rng.integers(1, 5))):
-        spot = tuple(int(x) for x in rng.integers(0, 100, 2))
-        draw.text(spot, _phrase(rng, 2), fill=colour, font=_font(rng, 8, 30))
+        left, top = (int(c) for c in rng.integers(0, 100, 2))
+        draw.text((left, top), _phrase(rng, 2), fill=colour, font=_font(rng, 8, 30))
     return canvas.rotate(float(rng.uniform(-40, 40))) if rng.random() < 0.5 else canvas
 
 

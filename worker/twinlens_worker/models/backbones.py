@@ -104,7 +104,7 @@ def _official(name: str) -> WeightsEnum:
     try:
         if name not in names():
             raise ValueError(plain)
-        return torchvision.models.get_model_weights(plain).DEFAULT  # type: ignore[attr-defined,no-any-return]
+        return torchvision.models.get_model_weights(plain).DEFAULT
     except ValueError as error:
         raise UnknownModelError(
             f"{name}: torchvision {torchvision.__version__} has no such classifier; "

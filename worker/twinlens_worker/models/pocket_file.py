@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from twinlens_worker.models import weights
 from twinlens_worker.models.errors import WeightsMismatchError
@@ -43,10 +43,10 @@ def read_header(path: Path) -> PocketHeader:
             f"{path}: not weights of pocket (no {FORMAT} header); name the model they belong to"
         )
     try:
-        fields = json.loads(metadata["twinlens"])
-        return PocketHeader(
-            **{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()}
-        )
+        fields: dict[str, Any] = json.loads(metadata["twinlens"])
+        for key, value in fields.items():
+            fields[key] = tuple(value) if isinstance(value, list) else value
+        return PocketHeader(**fields)
     except (KeyError, TypeError, ValueError) as error:
         raise WeightsMismatchError(
             f"{path}: a pocket file of another version of twinlens ({error}); update twinlens"

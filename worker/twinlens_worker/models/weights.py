@@ -4,8 +4,9 @@ import hashlib
 import json
 import struct
 from collections.abc import Mapping
+from io import BufferedReader
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import TYPE_CHECKING, Final
 
 from twinlens_worker.models.errors import (
     WeightsDamagedError,
@@ -109,7 +110,7 @@ def _read_pickle(path: Path) -> "dict[str, Tensor]":
     return state
 
 
-def _open(path: Path) -> BinaryIO:
+def _open(path: Path) -> BufferedReader:
     try:
         return path.open("rb")
     except OSError as error:
