@@ -219,13 +219,13 @@ def _those_together(jobs: list[Job]) -> list[Job]:
 
 def expire(tx: sqlite3.Connection, *, now: float, owner: str | None = None) -> int:
     """Take back leases that have run out, or all of ``owner``, which died; return how many."""
-    where = "state = 'leased' AND " + ("lease_until < ?" if owner is None else "lease_owner = ?")
     rows = tx.execute(
-        "UPDATE jobs SET state = CASE WHEN lapses + 1 >= ? THEN 'quarantined' ELSE 'pending' END,"
+        "UPDATE jobs SET state = iif(lapses + 1 >= :most, 'quarantined', 'pending'),"
         " lapses = lapses + 1, lease_until = NULL, lease_owner = NULL,"
-        " not_before = CASE WHEN lapses + 1 >= ? THEN ? + min(300, 1 << (lapses + 1)) ELSE 0 END"
-        f" WHERE {where} RETURNING file_id, state",
-        (MAX_LAPSES, ALONE_FROM_LAPSE, now, now if owner is None else owner),
+        " not_before = iif(lapses + 1 >= :alone, :now + min(300, 1 << (lapses + 1)), 0)"
+        " WHERE state = 'leased' AND iif(:owner IS NULL, lease_until < :now, lease_owner = :owner)"
+        " RETURNING file_id, state",
+        {"most": MAX_LAPSES, "alone": ALONE_FROM_LAPSE, "now": now, "owner": owner},
     ).fetchall()
     for row in rows:
         if row["state"] == "quarantined":

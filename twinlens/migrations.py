@@ -35,40 +35,25 @@ def m001_photos(db: Database) -> None:
         not_null={"name", "path", "online", "added_at"},
         strict=True,
     )
-    db.create_table(
-        "contents",
-        {
-            "id": int,
-            "sha256": bytes,
-            "bytes": int,
-            "width": int,  # as shown, after EXIF orientation
-            "height": int,
-            "format": str,
-            "taken_at": str,  # EXIF local time, ISO 8601
-            "camera": str,
-        },
-        pk="id",
-        not_null={"sha256", "bytes"},
-        strict=True,
+    # AUTOINCREMENT: a number is never used twice. A late result for a file that was forgotten must
+    # not land on another, nor an old index entry pass for a new content.
+    db.execute(
+        "CREATE TABLE contents (id INTEGER PRIMARY KEY AUTOINCREMENT, sha256 BLOB NOT NULL,"
+        " bytes INTEGER NOT NULL,"
+        " width INTEGER, height INTEGER,"  # as shown, after EXIF orientation
+        " format TEXT,"
+        " taken_at TEXT,"  # EXIF local time, ISO 8601
+        " camera TEXT) STRICT"
     )
-    db.create_table(
-        "files",
-        {
-            "id": int,
-            "root_id": int,
-            "path": bytes,  # below the root; any bytes but NUL
-            "size": int,
-            "mtime_ns": int,
-            "ctime_ns": int,
-            "inode": int,
-            "generation": int,  # counts changes of the file, so that late results are dropped
-            "content_id": int,  # NULL until embedded once
-            "missing_since": float,  # tombstone
-        },
-        pk="id",
-        not_null={"root_id", "path", "size", "mtime_ns", "ctime_ns", "inode", "generation"},
-        foreign_keys=[("root_id", "roots", "id"), ("content_id", "contents", "id")],
-        strict=True,
+    db.execute(
+        "CREATE TABLE files (id INTEGER PRIMARY KEY AUTOINCREMENT,"
+        " root_id INTEGER NOT NULL REFERENCES roots (id),"
+        " path BLOB NOT NULL,"  # below the root; any bytes but NUL
+        " size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, ctime_ns INTEGER NOT NULL,"
+        " inode INTEGER NOT NULL,"
+        " generation INTEGER NOT NULL,"  # counts changes of the file; late results are dropped
+        " content_id INTEGER REFERENCES contents (id),"  # NULL until embedded once
+        " missing_since REAL) STRICT"  # tombstone
     )
     for table, columns in (
         ("roots", ["name"]),

@@ -75,6 +75,9 @@ class Settings:
     device: str = "auto"
     """``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``."""
 
+    weights: Path | None = None
+    """The model's weights file on this computer, where the owner's path does not hold."""
+
     copy_threshold: float | None = None
     """Cosine similarity from which two photos are called copies; unset: the model's own."""
 

@@ -42,6 +42,8 @@ class Manifest:
     seq: int
     """The log is contained up to and with this number."""
     count: int
+    removed: int
+    """Entries removed since the index was built: too many, and it is built anew."""
     model: str
     digest: str
     dimension: int
@@ -69,7 +71,7 @@ def new_index(model: Model) -> Index:
     )
 
 
-def publish(index: Index, folder: Path, model: Model, *, seq: int) -> Manifest:
+def publish(index: Index, folder: Path, model: Model, *, seq: int, removed: int = 0) -> Manifest:
     """Write a snapshot that contains the log up to ``seq``; return its manifest.
 
     On any error (a full disk) the snapshot before it stays current. Raises OSError or
@@ -86,6 +88,7 @@ def publish(index: Index, folder: Path, model: Model, *, seq: int) -> Manifest:
             sha256=_sha256(temporary),
             seq=seq,
             count=len(index),
+            removed=removed,
             model=model.name,
             digest=model.digest,
             dimension=model.dimension,

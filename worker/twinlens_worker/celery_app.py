@@ -1,0 +1,184 @@
+"""The Celery worker: the same pipeline as tasks, on as many computers as there are.
+
+``embed`` needs to see the photos and nothing else: no catalogue, no index. ``commit`` runs on the
+owner's computer, in one process. ``query`` embeds an unseen photo, ahead of bulk work.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from threading import Event
+from typing import Any
+
+from celery import Celery
+from celery.exceptions import Reject
+
+from twinlens import broker
+from twinlens.catalogue import Catalogue
+from twinlens.errors import ConfigError, MessageError, ModelError
+from twinlens.library import Library
+from twinlens.messages import (
+    QUEUE_COMMIT,
+    QUEUE_EMBED,
+    QUEUE_QUERY,
+    TASK_COMMIT,
+    TASK_EMBED,
+    TASK_QUERY,
+    ModelRef,
+    commit_message,
+    read_commit,
+    read_embed,
+)
+from twinlens.settings import Settings
+from twinlens_worker.commit import commit
+from twinlens_worker.indexing import IndexingThread
+from twinlens_worker.local_socket import LocalSocket, answer_query
+from twinlens_worker.patience import patiently
+from twinlens_worker.pipeline import Pipeline
+from twinlens_worker.target import ensure_target, load_descriptor
+
+log = logging.getLogger("twinlens.worker")
+
+QUEUES = (QUEUE_EMBED, QUEUE_COMMIT, QUEUE_QUERY)
+WRONG_MODEL_PAUSE = 5.0
+
+
+def run_celery(settings: Settings, queues: Sequence[str]) -> None:
+    """Work on ``queues`` until told to stop.
+
+    Raises ConfigError for an unknown queue or where no broker is set.
+    """
+    if unknown := [queue for queue in queues if queue not in QUEUES]:
+        raise ConfigError(f"--queues has value '{unknown[0]}'. Known: {', '.join(QUEUES)}.")
+    if not settings.broker:
+        raise ConfigError("--queues needs a broker. Set it: TWINLENS_BROKER=redis://host:6379/0")
+    app = broker.make_app(settings.broker)
+    # Waiting for a lost Redis never ends: workers come back by themselves.
+    app.conf.broker_connection_max_retries = None
+    models = LoadedModels(settings)
+    with contextlib.ExitStack() as stack:
+        stack.callback(models.close)
+        if QUEUE_EMBED in queues:
+            register_embed(app, models)
+        if QUEUE_QUERY in queues:
+            register_query(app, models)
+        if QUEUE_COMMIT in queues:
+            stack.enter_context(_commit_side(app, settings, models))
+        app.worker_main(_arguments(queues))
+
+
+def _arguments(queues: Sequence[str]) -> list[str]:
+    # CUDA does not survive a fork: the solo pool runs tasks in the process that loaded the model.
+    name = f"{'-'.join(queues)}-{os.getpid()}@{socket.gethostname()}"
+    options = ["--without-gossip", "--without-mingle", "--loglevel=INFO"]
+    return ["worker", "--pool=solo", f"--queues={','.join(queues)}", f"--hostname={name}", *options]
+
+
+class LoadedModels:
+    """The model in use, loaded when first asked for and replaced when the target changes."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._pipeline: Pipeline | None = None
+        self._lock = threading.RLock()  # the local socket asks from a thread of its own
+
+    def pipeline(self, wanted: ModelRef) -> Pipeline:
+        """Return the pipeline for a model. Raises ModelError where its weights are not here."""
+        with self._lock:
+            if self._pipeline is None or self._pipeline.model != wanted:
+                descriptor = load_descriptor(self._settings, wanted, self._settings.weights)
+                self.close()
+                self._pipeline = Pipeline(descriptor, self._settings)
+            return self._pipeline
+
+    def close(self) -> None:
+        """Stop the decoders."""
+        with self._lock:
+            if self._pipeline is not None:
+                self._pipeline.close()
+                self._pipeline = None
+
+
+def register_embed(app: Celery, models: LoadedModels) -> None:
+    """Register the task that reads and embeds a batch, and sends the results to ``commit``."""
+
+    @app.task(name=TASK_EMBED)  # type: ignore[untyped-decorator]
+    def embed(body: Any) -> None:  # noqa: ANN401
+        with _bad_message_dropped():
+            wanted, photos = read_embed(body)
+            try:
+                pipeline = models.pipeline(wanted)
+            except ModelError as error:
+                # Another worker may have the right weights; do not spin if none has.
+                log.error("%s", error)  # noqa: TRY400
+                time.sleep(WRONG_MODEL_PAUSE)
+                raise Reject(str(error), requeue=True) from error
+            results = pipeline.run(photos)
+            # Raises where Redis is away: the leases lapse and the batch is done again.
+            broker.send(app, TASK_COMMIT, commit_message(wanted, results))
+
+
+def register_query(app: Celery, models: LoadedModels) -> None:
+    """Register the task that embeds one unseen photo."""
+
+    @app.task(name=TASK_QUERY, ignore_result=False)  # type: ignore[untyped-decorator]
+    def query(body: Any) -> dict[str, Any]:  # noqa: ANN401
+        return answer_query(models.pipeline, body)
+
+
+def register_commit(
+    app: Celery, catalogue: Catalogue, settings: Settings, committed: Callable[[], None]
+) -> None:
+    """Register the task that commits results; the owner's computer runs one of it."""
+    never = Event()
+
+    @app.task(name=TASK_COMMIT)  # type: ignore[untyped-decorator]
+    def commit_results(body: Any) -> None:  # noqa: ANN401
+        with _bad_message_dropped():
+            model, results = read_commit(body)
+            patiently(
+                lambda: commit(
+                    catalogue,
+                    model,
+                    results,
+                    now=time.time(),
+                    max_attempts=settings.max_attempts,
+                    settle_seconds=settings.settle_seconds,
+                ),
+                never,
+            )
+            committed()
+
+
+@contextlib.contextmanager
+def _commit_side(app: Celery, settings: Settings, models: LoadedModels) -> Iterator[None]:
+    """Open what the owner's side needs: the catalogue, the indexer, the local socket."""
+    library = Library(settings.library)
+    library.create()
+    with library.lock("worker"), Catalogue.open(library.catalogue) as catalogue:
+        target = ensure_target(catalogue, settings)
+        indexing = IndexingThread(settings)
+        indexing.start()
+        register_commit(app, catalogue, settings, indexing.wake)
+        models.pipeline(ModelRef(target.name, target.digest))  # now, not at the first query
+        listener = LocalSocket(library.socket, models.pipeline)
+        try:
+            yield
+        finally:
+            listener.close()
+            indexing.close()
+
+
+@contextlib.contextmanager
+def _bad_message_dropped() -> Iterator[None]:
+    """Drop a message that is not ours; the ledger sends its photos again if there were any."""
+    try:
+        yield
+    except MessageError as error:
+        log.error("%s", error)  # noqa: TRY400

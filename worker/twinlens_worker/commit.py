@@ -1,0 +1,170 @@
+"""Commit: results into the catalogue and its log, all of a batch in one transaction.
+
+Committing a result twice changes nothing the second time. A result is dropped when:
+1. the file's generation has moved on (it changed meanwhile: its new job is waiting);
+2. its file is gone from the catalogue;
+3. it was computed with another model than the target's.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from twinlens import ledger
+from twinlens.catalogue import Catalogue
+from twinlens.errors import ChangedError, VanishedError
+from twinlens.events import add_event
+from twinlens.messages import Embedded, Failed, ModelRef, Result
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What all results of a batch share."""
+
+    model_id: int
+    now: float
+    max_attempts: int
+    settle_seconds: float
+
+
+def commit(
+    catalogue: Catalogue,
+    model: ModelRef,
+    results: Sequence[Result],
+    *,
+    now: float,
+    max_attempts: int,
+    settle_seconds: float,
+) -> int:
+    """Commit the results of one batch; return how many photos were embedded.
+
+    Raises sqlite3.OperationalError where the disk is full; then nothing was committed.
+    """
+    with catalogue.write_tx() as tx:
+        target = tx.execute(
+            "SELECT models.id FROM models JOIN meta ON key = 'model_target'"
+            " AND models.id = CAST(value AS INTEGER) WHERE name = ? AND digest = ?",
+            (model.name, model.digest),
+        ).fetchone()
+        if target is None:
+            for result in results:
+                ledger.postpone(tx, result.file_id, until=now)
+            return 0
+        context = Context(target["id"], now, max_attempts, settle_seconds)
+        return sum(_commit_one(tx, context, result) for result in results)
+
+
+def _commit_one(tx: sqlite3.Connection, context: Context, result: Result) -> bool:
+    file = tx.execute("SELECT * FROM files WHERE id = ?", (result.file_id,)).fetchone()
+    if file is None or file["generation"] != result.generation:
+        return False
+    if isinstance(result, Failed):
+        _commit_failure(tx, context, file, result)
+        return False
+    return _commit_success(tx, context, file, result)
+
+
+def _commit_failure(
+    tx: sqlite3.Connection, context: Context, file: sqlite3.Row, result: Failed
+) -> None:
+    if result.kind == VanishedError.kind:
+        tx.execute(
+            "UPDATE files SET missing_since = coalesce(missing_since, ?) WHERE id = ?",
+            (context.now, file["id"]),
+        )
+        # Its job waits, in case the file comes back; jobs of missing files are not handed out.
+        ledger.postpone(tx, file["id"], until=context.now)
+        add_event(tx, context.now, "deleted", root_id=file["root_id"], path=file["path"])
+    elif result.kind == ChangedError.kind:
+        ledger.postpone(tx, file["id"], until=context.now + context.settle_seconds)
+    else:
+        ledger.fail(
+            tx,
+            file["id"],
+            kind=result.kind,
+            reason=result.reason,
+            permanent=result.permanent,
+            max_attempts=context.max_attempts,
+            now=context.now,
+        )
+
+
+def _commit_success(
+    tx: sqlite3.Connection, context: Context, file: sqlite3.Row, result: Embedded
+) -> bool:
+    content_id = _store_content(tx, result)
+    if not _store_vector(tx, context.model_id, content_id, result.vector):
+        # The vector that the decoder saw was forgotten since: embed this photo after all.
+        ledger.postpone(tx, file["id"], until=context.now)
+        return False
+    tx.execute("UPDATE files SET content_id = ? WHERE id = ?", (content_id, file["id"]))
+    ledger.finish(tx, file["id"])
+    if file["content_id"] != content_id:
+        _say_new(tx, context.now, file, content_id)
+    return True
+
+
+def _store_content(tx: sqlite3.Connection, result: Embedded) -> int:
+    row = tx.execute("SELECT id FROM contents WHERE sha256 = ?", (result.sha256,)).fetchone()
+    if row is not None:
+        return int(row["id"])
+    cursor = tx.execute(
+        "INSERT INTO contents (sha256, bytes, width, height, format, taken_at, camera)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (
+            result.sha256,
+            result.size,
+            result.width,
+            result.height,
+            result.format,
+            result.taken_at,
+            result.camera,
+        ),
+    )
+    assert cursor.lastrowid is not None
+    return cursor.lastrowid
+
+
+def _store_vector(
+    tx: sqlite3.Connection, model_id: int, content_id: int, vector: bytes | None
+) -> bool:
+    """Store a content's vector once, and log it; return whether the content has one now."""
+    known: Any = tx.execute(
+        "SELECT 1 FROM vectors WHERE content_id = ? AND model_id = ?", (content_id, model_id)
+    ).fetchone()
+    if known:
+        return True
+    if vector is None:
+        return False
+    tx.execute(
+        "INSERT INTO vectors (content_id, model_id, vector) VALUES (?, ?, ?)",
+        (content_id, model_id, vector),
+    )
+    tx.execute("INSERT INTO log (content_id, model_id) VALUES (?, ?)", (content_id, model_id))
+    return True
+
+
+def _say_new(tx: sqlite3.Connection, now: float, file: sqlite3.Row, content_id: int) -> None:
+    if file["missing_since"] is not None:
+        return
+    kind = "added" if file["content_id"] is None else "changed"
+    add_event(tx, now, kind, root_id=file["root_id"], path=file["path"])
+    twin = tx.execute(
+        "SELECT roots.path AS root_path, files.path FROM files JOIN roots ON roots.id = root_id"
+        " WHERE content_id = ? AND files.id != ? AND missing_since IS NULL ORDER BY files.id",
+        (content_id, file["id"]),
+    ).fetchone()
+    if twin is not None:
+        other = twin["root_path"].rstrip(b"/") + b"/" + twin["path"]
+        add_event(
+            tx,
+            now,
+            "duplicate",
+            root_id=file["root_id"],
+            path=file["path"],
+            other=other,
+            detail="identical",
+        )

@@ -1,0 +1,159 @@
+"""The embedded worker: leases from the ledger, embeds, commits. Nothing else needs to run."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import time
+from threading import Event
+
+from twinlens import ledger
+from twinlens.catalogue import Catalogue
+from twinlens.library import Library
+from twinlens.messages import ModelRef, Photo
+from twinlens.models import Model, get_model
+from twinlens.settings import Settings
+from twinlens_worker.commit import commit
+from twinlens_worker.decode import KnownVectors
+from twinlens_worker.indexing import IndexingThread
+from twinlens_worker.local_socket import LocalSocket
+from twinlens_worker.patience import patiently
+from twinlens_worker.pipeline import Pipeline, Started
+from twinlens_worker.target import ensure_target, load_descriptor, weights_file
+
+log = logging.getLogger("twinlens.worker")
+
+OWNER = "embedded"
+"""Lease owner of the one embedded worker; the worker's lock makes it one."""
+
+IDLE_POLL_SECONDS = 0.05
+
+
+def run_embedded(settings: Settings, stop: Event) -> None:
+    """Work until ``stop`` is set.
+
+    Raises AlreadyRunningError where another worker has this library, ModelError.
+    """
+    library = Library(settings.library)
+    library.create()
+    with library.lock("worker"), Catalogue.open(library.catalogue) as catalogue:
+        with catalogue.write_tx() as tx:
+            # The lock is ours, so whoever held these leases is dead.
+            ledger.expire(tx, now=time.time(), owner=OWNER)
+        indexing = IndexingThread(settings)
+        indexing.start()
+        try:
+            while not stop.is_set():
+                _run_model(catalogue, library, settings, indexing, stop)
+        finally:
+            indexing.close()
+        if indexing.failure is not None:
+            raise indexing.failure
+
+
+def _run_model(
+    catalogue: Catalogue,
+    library: Library,
+    settings: Settings,
+    indexing: IndexingThread,
+    stop: Event,
+) -> None:
+    """Work with the target model until stopped or until another model is the target."""
+    target = ensure_target(catalogue, settings)
+    wanted = ModelRef(target.name, target.digest)
+    descriptor = load_descriptor(settings, wanted, weights_file(settings, target))
+    with Pipeline(
+        descriptor,
+        settings,
+        known=KnownVectors(library.catalogue, target.id),
+        thumbnails=library.thumbnails if settings.thumbnails else None,
+    ) as pipeline:
+        listener = LocalSocket(library.socket, pipeline.for_model)
+        log.info(
+            "ready: model %s, process %d on %s", target.name, os.getpid(), socket.gethostname()
+        )
+        try:
+            EmbeddedLoop(catalogue, settings, pipeline, target, indexing, stop).run()
+        finally:
+            listener.close()
+
+
+class EmbeddedLoop:
+    """Lease, embed, commit; one batch is decoded while another is embedded."""
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        settings: Settings,
+        pipeline: Pipeline,
+        target: Model,
+        indexing: IndexingThread,
+        stop: Event,
+    ) -> None:
+        self._catalogue = catalogue
+        self._settings = settings
+        self._pipeline = pipeline
+        self._target = target
+        self._indexing = indexing
+        self._stop = stop
+
+    def run(self) -> None:
+        """Run until stopped, or until the target model changes; leave no lease behind."""
+        current: Started = []
+        try:
+            while self._goes_on():
+                following = self._lease_and_start()
+                if current:
+                    self._finish_and_commit(current)
+                elif not following:
+                    self._stop.wait(IDLE_POLL_SECONDS)
+                current = following
+        finally:
+            self._give_back(current)
+
+    def _goes_on(self) -> bool:
+        if self._indexing.failure is not None:
+            raise self._indexing.failure
+        return not self._stop.is_set() and get_model(self._catalogue, "target") == self._target
+
+    def _lease_and_start(self) -> Started:
+        if not ledger.has_work(self._catalogue):
+            return []
+        jobs = patiently(self._lease, self._stop) or []
+        return self._pipeline.start(
+            [
+                Photo(job.file_id, job.generation, job.root, job.root_path, job.path, job.size)
+                for job in jobs
+            ]
+        )
+
+    def _lease(self) -> list[ledger.Job]:
+        return ledger.lease(
+            self._catalogue,
+            OWNER,
+            now=time.time(),
+            seconds=self._settings.lease_seconds,
+            limit=self._settings.batch_size,
+        )
+
+    def _finish_and_commit(self, started: Started) -> None:
+        results = self._pipeline.finish(started)
+        patiently(
+            lambda: commit(
+                self._catalogue,
+                self._pipeline.model,
+                results,
+                now=time.time(),
+                max_attempts=self._settings.max_attempts,
+                settle_seconds=self._settings.settle_seconds,
+            ),
+            self._stop,
+        )
+        self._indexing.wake()
+
+    def _give_back(self, started: Started) -> None:
+        for _, future in started:
+            future.cancel()
+        ids = [photo.file_id for photo, _ in started]
+        patiently(lambda: ledger.release(self._catalogue, ids), self._stop)

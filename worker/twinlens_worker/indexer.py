@@ -1,0 +1,261 @@
+"""The indexer: replays the log into the index, finds pairs, publishes snapshots. There is one.
+
+A content's neighbours are searched when it enters the index, so that ``twinlens duplicates`` is a
+query, not a computation. Of any two contents the later one searched while the earlier one was in.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from twinlens import snapshot, vectors
+from twinlens.catalogue import Catalogue, set_meta
+from twinlens.errors import SnapshotError
+from twinlens.events import add_event
+from twinlens.library import Library
+from twinlens.models import Model
+from twinlens.settings import Settings
+from twinlens.vectors import Vector
+
+if TYPE_CHECKING:
+    from usearch.index import Index
+
+log = logging.getLogger("twinlens.worker.indexer")
+
+BATCH = 256
+"""Contents replayed at a time."""
+
+NEIGHBOURS = 64
+"""Neighbours looked at for each new content."""
+
+PAIR_MARGIN = 0.05
+"""Pairs are kept from this far below the copy threshold, so that it can be lowered a little."""
+
+EXACT_BELOW = 20_000
+"""Contents below which pairs are searched exactly, at most 0.9 ms CPU each; above, the graph."""
+
+CHURN = 0.2
+"""Share of removed entries above which the index is built anew: recall falls (faults.md)."""
+
+
+class Indexer:
+    """Keeps one model's index. Use under ``library.lock("indexer")``."""
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        library: Library,
+        settings: Settings,
+        model: Model,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """Load the current snapshot; build the index anew where it is unusable."""
+        self._catalogue = catalogue
+        self._settings = settings
+        self._clock = clock
+        self.model = model
+        self._folder = snapshot.snapshot_folder(library.index, model)
+        self._removed = 0
+        self._published = 0
+        self._seq = 0
+        self._index = self._load_or_rebuild()
+
+    @property
+    def seq(self) -> int:
+        """The log is in the index up to and with this number."""
+        return self._seq
+
+    @property
+    def behind(self) -> int:
+        """How many log entries the published snapshot lacks."""
+        return self._seq - self._published
+
+    def catch_up(self, limit: int = BATCH) -> int:
+        """Replay up to ``limit`` log entries; return how many there were."""
+        rows = self._catalogue.rows(
+            "SELECT seq, log.content_id, vector FROM log LEFT JOIN vectors"
+            " ON vectors.content_id = log.content_id AND vectors.model_id = log.model_id"
+            " WHERE log.model_id = ? AND seq > ? ORDER BY seq LIMIT ?",
+            (self.model.id, min(self._seq, self._pairs_seq()), limit),
+        )
+        if not rows:
+            return 0
+        self._replay(rows)
+        self._seq = max(self._seq, rows[-1]["seq"])
+        if self._removed > CHURN * max(len(self._index), 1000):
+            self._index = self._rebuild()
+        return len(rows)
+
+    def publish(self) -> None:
+        """Publish a snapshot if it would hold anything new.
+
+        A full disk is logged; the snapshot before stays current.
+        """
+        if self._seq == self._published:
+            return
+        try:
+            snapshot.publish(
+                self._index, self._folder, self.model, seq=self._seq, removed=self._removed
+            )
+        except (OSError, SnapshotError) as error:
+            log.warning("cannot write the index snapshot, the one before stays: %s", error)
+            return
+        self._published = self._seq
+
+    def _pairs_seq(self) -> int:
+        return int(self._catalogue.meta(f"pairs_seq:{self.model.id}") or 0)
+
+    def _load_or_rebuild(self) -> Index:
+        try:
+            manifest, index = snapshot.open_snapshot(self._folder, self.model, view=False)
+        except SnapshotError as error:
+            log.info("building the index anew: %s", error)
+            return self._rebuild()
+        newest = self._catalogue.value("SELECT coalesce(max(seq), 0) FROM log") or 0
+        if manifest.seq > newest:
+            log.warning("the index is newer than the catalogue (restored?): building it anew")
+            return self._rebuild()
+        self._seq = self._published = manifest.seq
+        self._removed = manifest.removed
+        return index
+
+    def _rebuild(self) -> Index:
+        """Build the index from the catalogue's vectors up to now."""
+        index = snapshot.new_index(self.model)
+        with self._catalogue.read_tx():
+            self._seq = self._catalogue.value("SELECT coalesce(max(seq), 0) FROM log") or 0
+            for ids, blobs in self._stored_vectors():
+                matrix = vectors.project(vectors.stack(blobs, self.model.dimension))
+                index.add(np.array(ids, dtype=np.uint64), matrix)
+        self._removed = 0
+        self._published = -1  # whatever is on disk is to be replaced
+        return index
+
+    def _stored_vectors(self) -> Iterator[tuple[list[int], list[bytes]]]:
+        ids: list[int] = []
+        blobs: list[bytes] = []
+        for row in self._catalogue.iterate(
+            "SELECT content_id, vector FROM vectors WHERE model_id = ? ORDER BY id",
+            (self.model.id,),
+        ):
+            ids.append(row["content_id"])
+            blobs.append(row["vector"])
+            if len(ids) == 4096:
+                yield ids, blobs
+                ids, blobs = [], []
+        if ids:
+            yield ids, blobs
+
+    def _replay(self, rows: Sequence[sqlite3.Row]) -> None:
+        """Bring the index to what the catalogue says of these contents, then store their pairs."""
+        contents = {row["content_id"]: row["vector"] for row in rows}
+        live = {key: blob for key, blob in contents.items() if blob is not None}
+        matrix = vectors.project(vectors.stack(list(live.values()), self.model.dimension))
+        for key in contents.keys() - live.keys():
+            self._remove(key)
+        keys = list(live)
+        for position, key in enumerate(keys):
+            # A content's vector never changes under one model: what is there may stay.
+            if key not in self._index:
+                self._index.add(key, matrix[position])
+        self._store_pairs(keys, self._find_pairs(keys, matrix), rows[-1]["seq"])
+
+    def _remove(self, key: int) -> None:
+        if key in self._index:
+            self._index.remove(key)  # never compact=True: recall .28 against .98 (faults.md)
+            self._removed += 1
+
+    def _find_pairs(self, keys: Sequence[int], matrix: Vector) -> dict[tuple[int, int], float]:
+        from usearch.index import BatchMatches
+
+        if not keys:
+            return {}
+        exact = len(self._index) <= EXACT_BELOW
+        count = min(NEIGHBOURS + 1, len(self._index))
+        matches = self._index.search(matrix, count, exact=exact)
+        assert isinstance(matches, BatchMatches)
+        floor = self._pair_floor()
+        scores = 1.0 - matches.distances
+        pairs: dict[tuple[int, int], float] = {}
+        for row, column in np.argwhere(scores >= floor):
+            # Rows that found fewer than asked for are padded; counts tell how many are real.
+            other = int(matches.keys[row, column])
+            if other != keys[row] and column < matches.counts[row]:
+                pair = min(keys[row], other), max(keys[row], other)
+                pairs[pair] = min(1.0, float(scores[row, column]))
+        return pairs
+
+    def _pair_floor(self) -> float:
+        threshold = self.model.copy_threshold
+        wanted = self._settings.copy_threshold
+        return min(threshold, threshold if wanted is None else wanted) - PAIR_MARGIN
+
+    def _store_pairs(
+        self, keys: Sequence[int], pairs: dict[tuple[int, int], float], seq: int
+    ) -> None:
+        before = self._pairs_seq()
+        if seq <= before:
+            return
+        with self._catalogue.write_tx() as tx:
+            for (a, b), score in pairs.items():
+                new = tx.execute(
+                    "INSERT INTO pairs (model_id, a, b, score)"
+                    " SELECT ?, ?, ?, ? WHERE EXISTS (SELECT 1 FROM contents WHERE id = ?)"
+                    " AND EXISTS (SELECT 1 FROM contents WHERE id = ?) ON CONFLICT DO NOTHING",
+                    (self.model.id, a, b, score, a, b),
+                ).rowcount
+                if new > 0 and score >= self._threshold():
+                    self._say_copy(tx, (a, b), score, set(keys))
+            set_meta(tx, f"pairs_seq:{self.model.id}", str(seq))
+
+    def _threshold(self) -> float:
+        wanted = self._settings.copy_threshold
+        return self.model.copy_threshold if wanted is None else wanted
+
+    def _say_copy(
+        self, tx: sqlite3.Connection, pair: tuple[int, int], score: float, new: set[int]
+    ) -> None:
+        """Tell those who follow along which new photo is a copy of which."""
+        a, b = pair
+        newer, older = (b, a) if b in new else (a, b)
+        files = [
+            tx.execute(
+                "SELECT root_id, roots.path AS root_path, files.path FROM files"
+                " JOIN roots ON roots.id = root_id"
+                " WHERE content_id = ? AND missing_since IS NULL ORDER BY files.id",
+                (content_id,),
+            ).fetchone()
+            for content_id in (newer, older)
+        ]
+        if None in files:
+            return
+        add_event(
+            tx,
+            self._clock(),
+            "duplicate",
+            root_id=files[0]["root_id"],
+            path=files[0]["path"],
+            other=files[1]["root_path"].rstrip(b"/") + b"/" + files[1]["path"],
+            detail=f"copy {score:.2f}",
+        )
+
+
+@contextlib.contextmanager
+def open_indexer(
+    catalogue: Catalogue, library: Library, settings: Settings, model: Model
+) -> Iterator[Indexer]:
+    """Hold the indexer's lock and publish what is new at the end.
+
+    Raises AlreadyRunningError where another indexer runs: there is one for each library.
+    """
+    with library.lock("indexer"):
+        indexer = Indexer(catalogue, library, settings, model)
+        yield indexer
+        indexer.publish()

@@ -1,0 +1,140 @@
+"""The worker's command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from twinlens import __version__
+from twinlens.errors import AlreadyRunningError, TwinlensError
+from twinlens.logs import start_logging
+from twinlens.settings import Settings, load_settings
+
+EXIT_FAILED = 1
+EXIT_ALREADY_RUNNING = 75
+
+
+@click.group(invoke_without_command=True)
+@click.option("--library", type=click.Path(path_type=Path), help="Library folder.")
+@click.option("--config", type=click.Path(path_type=Path), help="TOML settings file.")
+@click.option("--queues", help="Celery queues to work on: embed, commit, query.")
+@click.option("--stop-on-eof", is_flag=True, help="Stop when standard input closes.")
+@click.option("-v", "--verbose", is_flag=True, help="Say more.")
+@click.version_option(__version__)
+@click.pass_context
+def cli(
+    context: click.Context,
+    library: Path | None,
+    config: Path | None,
+    queues: str | None,
+    stop_on_eof: bool,  # noqa: FBT001  click passes it by name
+    verbose: bool,  # noqa: FBT001
+) -> None:
+    r"""Read photos, embed them and keep the index.
+
+    Without --queues it works alone on one library; with them it is one of many over Redis:
+
+    \b
+        twinlens-worker --library ~/photos-library
+        TWINLENS_BROKER=redis://nas:6379/0 twinlens-worker --queues embed
+    """
+    settings = load_settings(os.environ, config=config, library=library)
+    context.obj = settings
+    if context.invoked_subcommand is not None:
+        return
+    start_logging(verbose=verbose)
+    if queues:
+        _run_queues(settings, queues.split(","), stop_on_eof=stop_on_eof)
+    else:
+        _run_embedded(settings, stop_on_eof=stop_on_eof)
+
+
+def _run_embedded(settings: Settings, *, stop_on_eof: bool) -> None:
+    from twinlens_worker.embedded import run_embedded
+
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    if stop_on_eof:
+        _at_eof(stop.set)
+    run_embedded(settings, stop)
+
+
+def _run_queues(settings: Settings, queues: list[str], *, stop_on_eof: bool) -> None:
+    from twinlens_worker.celery_app import run_celery
+
+    if stop_on_eof:
+        _at_eof(lambda: os.kill(os.getpid(), signal.SIGTERM))
+    run_celery(settings, [queue.strip() for queue in queues if queue.strip()])
+
+
+def _at_eof(action: Callable[[], object]) -> None:
+    """Call ``action`` when standard input closes: whoever started this process is gone."""
+
+    def wait() -> None:
+        while os.read(0, 4096):
+            pass
+        action()
+
+    threading.Thread(target=wait, name="stdin", daemon=True).start()
+
+
+@cli.command()
+@click.argument("name")
+@click.option("--weights", type=click.Path(path_type=Path), help="Local weights file.")
+def describe(name: str, weights: Path | None) -> None:
+    """Describe a model as one JSON object."""
+    from twinlens_worker.models.descriptor import describe as describe_model
+
+    info = describe_model(name, weights=weights)
+    fields = ("name", "digest", "dimension", "input_size", "copy_threshold")
+    click.echo(json.dumps({field: getattr(info, field) for field in fields}))
+
+
+@cli.command()
+def models() -> None:
+    """List the models that can be used, one JSON object a line."""
+    from twinlens_worker.models import registry
+
+    for name in registry.names():
+        click.echo(json.dumps({"name": name, "bundled": name == registry.BUNDLED}))
+
+
+@cli.command()
+@click.option("--model", "name", help="Model; default: the one that answers for the library.")
+@click.option("--digest", help="sha256 of its weights.")
+@click.option("--weights", type=click.Path(path_type=Path), help="Local weights file.")
+@click.pass_obj
+def embed(settings: Settings, name: str | None, digest: str | None, weights: Path | None) -> None:
+    """Embed the photos whose NUL-separated paths stand on standard input; one JSON line each."""
+    from twinlens_worker.one_shot import embed_paths
+
+    paths = [path for path in sys.stdin.buffer.read().split(b"\0") if path]
+    for answer in embed_paths(settings, paths, name=name, digest=digest, weights=weights):
+        click.echo(json.dumps(answer))
+
+
+def main() -> None:
+    """Run the worker and turn errors into exit codes."""
+    try:
+        cli.main(standalone_mode=False)
+    except click.exceptions.Exit as error:
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(130)
+    except AlreadyRunningError as error:
+        click.echo(f"twinlens-worker: {error}", err=True)
+        sys.exit(EXIT_ALREADY_RUNNING)
+    except TwinlensError as error:
+        click.echo(f"twinlens-worker: {error}", err=True)
+        sys.exit(EXIT_FAILED)

@@ -1,0 +1,173 @@
+"""The pipeline: photos in, results out. The embedded loop and the Celery tasks both run it.
+
+Decoding happens in killable child processes, embedding here in batches. Two batches are under way
+at a time: while one is embedded, the next is decoded.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from twinlens import vectors
+from twinlens.errors import BadVectorError, ModelError, PhotoError
+from twinlens.media import printable
+from twinlens.messages import Embedded, Failed, ModelRef, Photo, Result
+from twinlens.roots import resolve
+from twinlens.settings import Settings
+from twinlens_worker.decode import Decoded, DecodeRequest, DecoderPool, KnownVectors
+from twinlens_worker.models.descriptor import Descriptor
+from twinlens_worker.models.errors import BadOutputError
+
+log = logging.getLogger("twinlens.worker")
+
+Started = list[tuple[Photo, "Future[Decoded]"]]
+
+
+class Pipeline:
+    """A loaded model and its decoders."""
+
+    def __init__(
+        self,
+        descriptor: Descriptor,
+        settings: Settings,
+        *,
+        known: KnownVectors | None = None,
+        thumbnails: Path | None = None,
+    ) -> None:
+        """Start the decoders.
+
+        ``known`` names the catalogue that tells which contents need no embedding; a worker that
+        cannot see it embeds them all.
+        """
+        self.descriptor = descriptor
+        self._settings = settings
+        self._known = known
+        self._thumbnails = thumbnails
+        self._pool = DecoderPool(settings)
+        self._pool.warm()
+
+    @property
+    def model(self) -> ModelRef:
+        """The model whose vectors this pipeline gives."""
+        return ModelRef(self.descriptor.info.name, self.descriptor.info.digest)
+
+    def for_model(self, wanted: ModelRef) -> Self:
+        """Return this pipeline. Raises ModelError where it has other weights than the wanted."""
+        if self.model != wanted:
+            raise ModelError(
+                f"asked for model {wanted.name} ({wanted.digest[:12]}), this worker has"
+                f" {self.model.name} ({self.model.digest[:12]})."
+            )
+        return self
+
+    def start(self, photos: Sequence[Photo]) -> Started:
+        """Begin to decode photos."""
+        return [(photo, self._pool.submit(self._request(photo))) for photo in photos]
+
+    def finish(self, started: Started) -> list[Result]:
+        """Wait for photos that were started and embed them; one result for each, in no order."""
+        results: list[Result] = []
+        decoded: list[tuple[Photo, Decoded]] = []
+        for photo, future in started:
+            try:
+                decoded.append((photo, future.result()))
+            except PhotoError as error:
+                results.append(_failed(photo, error))
+        fresh = [(photo, item) for photo, item in decoded if item.pixels is not None]
+        results += [_embedded(photo, item, None) for photo, item in decoded if item.pixels is None]
+        return results + self._embed(fresh)
+
+    def run(self, photos: Sequence[Photo]) -> list[Result]:
+        """Read and embed photos."""
+        return self.finish(self.start(photos))
+
+    def embed_file(self, path: bytes) -> bytes:
+        """Return the f16 vector of one photo by its absolute path.
+
+        Raises PhotoError, with the path in its text.
+        """
+        request = DecodeRequest(path, self.descriptor.info.input_size, None, None)
+        try:
+            pixels = self._pool.submit(request).result().pixels
+            assert pixels is not None
+            [vector] = self._vectors([pixels])
+        except PhotoError as error:
+            raise type(error)(f"{printable(path)}: {error}") from error
+        return vector
+
+    def close(self) -> None:
+        """Stop the decoders."""
+        self._pool.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _request(self, photo: Photo) -> DecodeRequest:
+        path = resolve(self._settings.mounts, photo.root, photo.root_path, photo.path)
+        size = self.descriptor.info.input_size
+        return DecodeRequest(path, size, self._thumbnails, self._known)
+
+    def _embed(self, decoded: Sequence[tuple[Photo, Decoded]]) -> list[Result]:
+        if not decoded:
+            return []
+        images = [item.pixels for _, item in decoded if item.pixels is not None]
+        results: list[Result] = []
+        outcomes = self._try_vectors(images)
+        for (photo, item), outcome in zip(decoded, outcomes, strict=True):
+            if isinstance(outcome, BadVectorError):
+                results.append(_failed(photo, outcome))
+            else:
+                results.append(_embedded(photo, item, outcome))
+        return results
+
+    def _vectors(self, images: Sequence[np.ndarray]) -> list[bytes]:
+        outcomes = self._try_vectors(images)
+        for outcome in outcomes:
+            if isinstance(outcome, BadVectorError):
+                raise outcome
+        return [outcome for outcome in outcomes if isinstance(outcome, bytes)]
+
+    def _try_vectors(self, images: Sequence[np.ndarray]) -> list[bytes | BadVectorError]:
+        """Embed images of shape (S, S, 3); one bad vector spoils no other."""
+        try:
+            rows = self.descriptor.embed(np.stack(images))
+        except BadOutputError as error:
+            rows = error.vectors
+        outcomes: list[bytes | BadVectorError] = []
+        for row in rows:
+            try:
+                outcomes.append(vectors.encode(row))
+            except BadVectorError as error:
+                outcomes.append(error)
+        return outcomes
+
+
+def _failed(photo: Photo, error: PhotoError) -> Failed:
+    where = printable(os.path.join(photo.root_path, photo.path))  # noqa: PTH118  bytes
+    log.warning("%s: %s", where, error)
+    return Failed(photo.file_id, photo.generation, error.kind, str(error), error.permanent)
+
+
+def _embedded(photo: Photo, item: Decoded, vector: bytes | None) -> Embedded:
+    return Embedded(
+        file_id=photo.file_id,
+        generation=photo.generation,
+        sha256=item.sha256,
+        size=item.size,
+        vector=vector,
+        width=item.width,
+        height=item.height,
+        format=item.format,
+        taken_at=item.taken_at,
+        camera=item.camera,
+    )
