@@ -173,23 +173,23 @@ class Indexer:
             self._removed += 1
 
     def _find_pairs(self, keys: Sequence[int], matrix: Vector) -> dict[tuple[int, int], float]:
-        from usearch.index import BatchMatches
+        from usearch.index import Matches
 
         if not keys:
             return {}
         exact = len(self._index) <= EXACT_BELOW
         count = min(NEIGHBOURS + 1, len(self._index))
         matches = self._index.search(matrix, count, exact=exact)
-        assert isinstance(matches, BatchMatches)
+        # USearch answers a batch of one as if it were none.
+        each = [matches] if isinstance(matches, Matches) else list(matches)
         floor = self._pair_floor()
-        scores = 1.0 - matches.distances
         pairs: dict[tuple[int, int], float] = {}
-        for row, column in np.argwhere(scores >= floor):
-            # Rows that found fewer than asked for are padded; counts tell how many are real.
-            other = int(matches.keys[row, column])
-            if other != keys[row] and column < matches.counts[row]:
-                pair = min(keys[row], other), max(keys[row], other)
-                pairs[pair] = min(1.0, float(scores[row, column]))
+        for key, found in zip(keys, each, strict=True):
+            near = found.distances <= 1.0 - floor
+            close = zip(found.keys[near].tolist(), found.distances[near].tolist(), strict=True)
+            for other, distance in close:
+                if other != key:
+                    pairs[min(key, other), max(key, other)] = min(1.0, 1.0 - distance)
         return pairs
 
     def _pair_floor(self) -> float:

@@ -1,0 +1,160 @@
+"""Committing results: all or nothing, once, and never the wrong thing."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from twinlens import contents, ledger
+from twinlens.catalogue import Catalogue
+from twinlens.events import events_after
+from twinlens.messages import Failed, ModelRef, Result
+from twinlens.models import Model
+from twinlens.roots import Root
+from twinlens_worker.commit import commit
+
+from .conftest import Recorder, embedded
+
+
+def _commit(catalogue: Catalogue, ref: ModelRef, *results: Result, now: float = 100.0) -> int:
+    return commit(catalogue, ref, results, now=now, max_attempts=3, settle_seconds=2.0)
+
+
+def _kinds(catalogue: Catalogue) -> list[str]:
+    return [event.kind for event in events_after(catalogue, 0)]
+
+
+def test_result_becomes_content_vector_and_log(
+    catalogue: Catalogue, ref: ModelRef, record: Recorder
+):
+    """A committed photo has a content, one vector, one log entry and no job."""
+    file_id = record(b"a.jpg")
+    assert _commit(catalogue, ref, embedded(file_id)) == 1
+    assert catalogue.value("SELECT count(*) FROM vectors") == 1
+    assert catalogue.value("SELECT count(*) FROM log") == 1
+    assert not ledger.has_work(catalogue)
+    assert _kinds(catalogue) == ["added"]
+
+
+def test_committing_twice_is_a_no_op(catalogue: Catalogue, ref: ModelRef, record: Recorder):
+    """A worker killed between commit and acknowledgement does no harm by its second run (#2)."""
+    result = embedded(record(b"a.jpg"))
+    _commit(catalogue, ref, result)
+    before = list(catalogue.iterate("SELECT * FROM log"))
+    _commit(catalogue, ref, result)
+    assert list(map(tuple, catalogue.iterate("SELECT * FROM log"))) == list(map(tuple, before))
+    assert _kinds(catalogue) == ["added"]
+
+
+def test_late_result_is_dropped(catalogue: Catalogue, ref: ModelRef, record: Recorder):
+    """A result for an older generation of the file changes nothing; the new job stays."""
+    file_id = record(b"a.jpg")
+    record(b"a.jpg", mtime=2)
+    assert _commit(catalogue, ref, embedded(file_id, generation=1)) == 0
+    assert catalogue.value("SELECT content_id FROM files") is None
+    assert ledger.has_work(catalogue)
+
+
+def test_result_of_another_model_is_dropped_and_done_again(
+    catalogue: Catalogue, ref: ModelRef, record: Recorder
+):
+    """Vectors of two models never mix (#48)."""
+    file_id = record(b"a.jpg")
+    ledger.lease(catalogue, "w", now=1.0, seconds=600, limit=1)
+    other = dataclasses.replace(ref, digest="cd" * 32)
+    assert _commit(catalogue, other, embedded(file_id)) == 0
+    assert catalogue.value("SELECT count(*) FROM vectors") == 0
+    assert ledger.lease(catalogue, "w", now=101.0, seconds=600, limit=1)
+
+
+def test_identical_files_share_one_vector(
+    catalogue: Catalogue, ref: ModelRef, record: Recorder, root: Root
+):
+    """Many files of the same bytes are one content with one vector, and each is said (#10)."""
+    ids = [record(b"%d.jpg" % i) for i in range(5)]
+    _commit(catalogue, ref, *(embedded(file_id) for file_id in ids))
+    assert catalogue.value("SELECT count(*) FROM vectors") == 1
+    duplicates = [event for event in events_after(catalogue, 0) if event.kind == "duplicate"]
+    assert len(duplicates) == 4
+    assert duplicates[0].detail == "identical"
+    assert duplicates[0].other == root.path + b"/0.jpg"
+
+
+def test_known_content_needs_no_vector(catalogue: Catalogue, ref: ModelRef, record: Recorder):
+    """A worker that saw the content's vector in the catalogue sends none."""
+    _commit(catalogue, ref, embedded(record(b"a.jpg")))
+    again = dataclasses.replace(embedded(record(b"b.jpg")), vector=None)
+    assert _commit(catalogue, ref, again) == 1
+
+
+def test_vector_forgotten_meanwhile_is_computed_again(
+    catalogue: Catalogue, ref: ModelRef, record: Recorder
+):
+    """Where the known vector was forgotten before the commit, the photo is handed out again."""
+    result = dataclasses.replace(embedded(record(b"a.jpg")), vector=None)
+    assert _commit(catalogue, ref, result) == 0
+    assert ledger.lease(catalogue, "w", now=100.0, seconds=1, limit=1)
+
+
+def test_changed_photo_is_said_to_have_changed(
+    catalogue: Catalogue, ref: ModelRef, record: Recorder
+):
+    """A new content of a known file is a change; the old content goes with housekeeping."""
+    file_id = record(b"a.jpg")
+    _commit(catalogue, ref, embedded(file_id))
+    record(b"a.jpg", mtime=2)
+    _commit(catalogue, ref, embedded(file_id, content=1, generation=2))
+    assert _kinds(catalogue) == ["added", "changed"]
+    contents.housekeep(catalogue, now=200.0, tombstone_days=30)
+    assert catalogue.value("SELECT count(*) FROM contents") == 1
+    assert catalogue.value("SELECT count(*) FROM log") == 3  # two vectors came, one went
+
+
+@pytest.mark.parametrize(
+    ("kind", "permanent", "failures"), [("damaged", True, 1), ("crashed-decoder", False, 3)]
+)
+def test_failing_photo_is_quarantined(
+    catalogue: Catalogue,
+    ref: ModelRef,
+    record: Recorder,
+    kind: str,
+    permanent: bool,
+    failures: int,
+):
+    """Damaged bytes are given up at once, a crashing decoder after three attempts (#32)."""
+    file_id = record(b"a.jpg")
+    failed = Failed(file_id, 1, kind, "some reason", permanent)
+    for attempt in range(failures):
+        assert ledger.counts(catalogue).quarantined == 0, attempt
+        _commit(catalogue, ref, failed)
+    assert ledger.counts(catalogue).quarantined == 1
+    [event] = events_after(catalogue, 0)
+    assert (event.kind, event.detail) == ("failed", "some reason")
+
+
+def test_vanished_photo_is_a_tombstone(catalogue: Catalogue, ref: ModelRef, record: Recorder):
+    """A photo that went away before it was read is not tried again until it returns (#23)."""
+    file_id = record(b"a.jpg")
+    _commit(catalogue, ref, Failed(file_id, 1, "vanished", "gone", permanent=True))
+    assert not ledger.has_work(catalogue)
+    assert _kinds(catalogue) == ["deleted"]
+    record(b"a.jpg")
+    assert ledger.has_work(catalogue)
+
+
+def test_photo_that_changed_while_read_waits(catalogue: Catalogue, ref: ModelRef, record: Recorder):
+    """It is read again once it had time to settle, and counts as no failure (#22)."""
+    file_id = record(b"a.jpg")
+    for _ in range(5):
+        _commit(catalogue, ref, Failed(file_id, 1, "changed", "changed", permanent=False))
+    assert not ledger.lease(catalogue, "w", now=101.0, seconds=1, limit=1)
+    assert ledger.lease(catalogue, "w", now=102.0, seconds=1, limit=1)
+
+
+def test_forgotten_file_is_ignored(
+    catalogue: Catalogue, ref: ModelRef, record: Recorder, model: Model
+):
+    """A result for a file that is no longer known is dropped."""
+    assert _commit(catalogue, ref, embedded(record(b"a.jpg") + 1)) == 0
+    assert catalogue.value("SELECT count(*) FROM vectors WHERE model_id = ?", (model.id,)) == 0
