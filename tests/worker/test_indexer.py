@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -22,6 +22,8 @@ from twinlens_worker.indexer import Indexer, open_indexer
 
 from .conftest import Recorder, embedded, unit_vector
 
+Adder = Callable[..., None]
+
 
 @pytest.fixture
 def settings(library: Library) -> Settings:
@@ -30,7 +32,7 @@ def settings(library: Library) -> Settings:
 
 
 @pytest.fixture
-def add(catalogue: Catalogue, ref: ModelRef, record: Recorder) -> Iterator[object]:
+def add(catalogue: Catalogue, ref: ModelRef, record: Recorder) -> Adder:
     """Commit contents by number, with a vector of one's own where given."""
 
     def add_contents(numbers: range | list[int], vectors: list[np.ndarray] | None = None) -> None:
@@ -44,7 +46,7 @@ def add(catalogue: Catalogue, ref: ModelRef, record: Recorder) -> Iterator[objec
         ]
         commit(catalogue, ref, results, now=1.0, max_attempts=3, settle_seconds=2.0)
 
-    return add_contents  # type: ignore[return-value]
+    return add_contents
 
 
 def _index(
@@ -76,7 +78,7 @@ def _near(vector: np.ndarray, cosine: float, seed: int) -> np.ndarray:
 
 
 def test_pairs_are_found_whatever_the_order(
-    catalogue: Catalogue, library: Library, settings: Settings, model: Model, add
+    catalogue: Catalogue, library: Library, settings: Settings, model: Model, add: Adder
 ):
     """Pairs within a batch, and across batches and restarts, are stored once each."""
     base = unit_vector(1)
@@ -91,7 +93,7 @@ def test_pairs_are_found_whatever_the_order(
 
 
 def test_copy_is_said_once(
-    catalogue: Catalogue, library: Library, settings: Settings, model: Model, add
+    catalogue: Catalogue, library: Library, settings: Settings, model: Model, add: Adder
 ):
     """Followers hear of a copy when it comes in, with the photo it copies."""
     base = unit_vector(1)
@@ -105,7 +107,7 @@ def test_copy_is_said_once(
 
 
 def test_replay_after_a_crash_finds_the_pairs_missed(
-    catalogue: Catalogue, library: Library, settings: Settings, model: Model, add
+    catalogue: Catalogue, library: Library, settings: Settings, model: Model, add: Adder
 ):
     """A snapshot published before its pairs were stored does not hide them (#3)."""
     base = unit_vector(1)
@@ -120,7 +122,12 @@ def test_replay_after_a_crash_finds_the_pairs_missed(
 
 @pytest.mark.parametrize("damage", ["flip", "truncate", "delete", "manifest"])
 def test_unusable_snapshot_is_rebuilt(
-    catalogue: Catalogue, library: Library, settings: Settings, model: Model, add, damage: str
+    catalogue: Catalogue,
+    library: Library,
+    settings: Settings,
+    model: Model,
+    add: Adder,
+    damage: str,
 ):
     """Bit rot, truncation or loss of a snapshot costs a rebuild and nothing else (#4, #5, #8)."""
     add(range(1, 40))
@@ -155,7 +162,7 @@ def test_only_one_indexer(catalogue: Catalogue, library: Library, settings: Sett
 
 
 def test_forgotten_content_leaves_the_index(
-    catalogue: Catalogue, library: Library, settings: Settings, model: Model, add
+    catalogue: Catalogue, library: Library, settings: Settings, model: Model, add: Adder
 ):
     """What no file holds any more is not found, from the tail and from the next snapshot."""
     add(range(1, 10))
@@ -171,7 +178,7 @@ def test_forgotten_content_leaves_the_index(
 
 
 def test_churn_leads_to_a_rebuild_with_full_recall(
-    catalogue: Catalogue, library: Library, settings: Settings, model: Model, add
+    catalogue: Catalogue, library: Library, settings: Settings, model: Model, add: Adder
 ):
     """After most entries were replaced, what is left is found as in a fresh index (#11)."""
     add(range(1, 1500))
@@ -194,7 +201,7 @@ def test_full_disk_keeps_the_snapshot_before(
     library: Library,
     settings: Settings,
     model: Model,
-    add,
+    add: Adder,
     monkeypatch: pytest.MonkeyPatch,
 ):
     """Where the new snapshot cannot be written the old one answers, with the tail (#37)."""
