@@ -45,6 +45,10 @@ class BrokerError(TwinlensError):
     """The broker cannot be reached or refuses messages."""
 
 
+class WorkerError(TwinlensError):
+    """A worker does not answer or cannot go on."""
+
+
 class ModelError(TwinlensError):
     """A model cannot be loaded or does not give usable vectors."""
 

@@ -41,12 +41,13 @@ from twinlens_worker.indexing import IndexingThread
 from twinlens_worker.local_socket import LocalSocket, answer_query
 from twinlens_worker.patience import patiently
 from twinlens_worker.pipeline import Pipeline
-from twinlens_worker.target import ensure_target, load_descriptor
+from twinlens_worker.target import ensure_target, load_descriptor, weights_file
 
 log = logging.getLogger("twinlens.worker")
 
 QUEUES = (QUEUE_EMBED, QUEUE_COMMIT, QUEUE_QUERY)
 WRONG_MODEL_PAUSE = 5.0
+PING_SECONDS = 10.0
 
 
 def run_celery(settings: Settings, queues: Sequence[str]) -> None:
@@ -73,6 +74,21 @@ def run_celery(settings: Settings, queues: Sequence[str]) -> None:
         app.worker_main(_arguments(queues))
 
 
+def answers_here(settings: Settings) -> bool:
+    """Tell whether a worker of this computer answers through the broker.
+
+    Raises ConfigError where no broker is set, BrokerError where it is away.
+    """
+    if not settings.broker:
+        raise ConfigError("there is no broker to ask. Set it: TWINLENS_BROKER=redis://host:6379/0")
+    app = broker.make_app(settings.broker)
+    broker.waiting(app, QUEUE_EMBED)  # raises where the broker is away
+    # A solo worker answers between two batches.
+    answers = app.control.ping(timeout=PING_SECONDS)
+    here = f"@{socket.gethostname()}"
+    return any(name.endswith(here) for answer in answers for name in answer)
+
+
 def _arguments(queues: Sequence[str]) -> list[str]:
     # CUDA does not survive a fork: the solo pool runs tasks in the process that loaded the model.
     name = f"{'-'.join(queues)}-{os.getpid()}@{socket.gethostname()}"
@@ -85,6 +101,7 @@ class LoadedModels:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self.weights = settings.weights
         self._pipeline: Pipeline | None = None
         self._lock = threading.RLock()  # the local socket asks from a thread of its own
 
@@ -92,7 +109,7 @@ class LoadedModels:
         """Return the pipeline for a model. Raises ModelError where its weights are not here."""
         with self._lock:
             if self._pipeline is None or self._pipeline.model != wanted:
-                descriptor = load_descriptor(self._settings, wanted, self._settings.weights)
+                descriptor = load_descriptor(self._settings, wanted, self.weights)
                 self.close()
                 self._pipeline = Pipeline(descriptor, self._settings)
             return self._pipeline
@@ -163,6 +180,7 @@ def _commit_side(app: Celery, settings: Settings, models: LoadedModels) -> Itera
     library.create()
     with library.lock("worker"), Catalogue.open(library.catalogue) as catalogue:
         target = ensure_target(catalogue, settings)
+        models.weights = weights_file(settings, target)
         indexing = IndexingThread(settings)
         indexing.start()
         register_commit(app, catalogue, settings, indexing.wake)

@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from twinlens import __version__
-from twinlens.errors import AlreadyRunningError, TwinlensError
+from twinlens.errors import AlreadyRunningError, TwinlensError, WorkerError
 from twinlens.logs import start_logging
 from twinlens.settings import Settings, load_settings
 
@@ -119,6 +119,16 @@ def embed(settings: Settings, name: str | None, digest: str | None, weights: Pat
     paths = [path for path in sys.stdin.buffer.read().split(b"\0") if path]
     for answer in embed_paths(settings, paths, name=name, digest=digest, weights=weights):
         click.echo(json.dumps(answer))
+
+
+@cli.command()
+@click.pass_obj
+def ping(settings: Settings) -> None:
+    """Exit with 0 when a Celery worker of this computer answers: a health check."""
+    from twinlens_worker.celery_app import answers_here
+
+    if not answers_here(settings):
+        raise WorkerError("no worker of this computer answers. See its log.")
 
 
 def main() -> None:
