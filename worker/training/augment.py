@@ -23,7 +23,7 @@ class Augmenter:
 
     def mild(self, draw: Draw, photos: Tensor, side: int) -> Tensor:
         """Views as a library holds them: u8 (N, 3, S, S) to f32 (N, 3, side, side) in 0..1."""
-        views, _ = geometry.sample(photos.float() / 255, geometry.mild(draw, len(photos)), side)
+        views = geometry.mild(draw, photos.float() / 255, side)
         views = pixels.tone(draw, views, 0.15)
         views = pixels.soften(draw, views, 0.15)
         return pixels.compress(draw, views, 0.2)

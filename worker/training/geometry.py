@@ -31,10 +31,11 @@ class Placement:
     """(N, 3, 3): the crop's square to the photo."""
 
 
-def mild(draw: Draw, count: int) -> Placement:
-    """Nearly the whole photo, upright."""
-    still = _identity(count)
-    return Placement(still, still, _window(draw, draw.uniform(0.8, 1.0, count)))
+def mild(draw: Draw, photos: Tensor, side: int) -> Tensor:
+    """Cut nearly the whole of each photo, upright: f32 (N, 3, side, side)."""
+    window = _window(draw, draw.uniform(0.8, 1.0, len(photos)))
+    grid = F.affine_grid(window[:, :2], [len(photos), 3, side, side], align_corners=False)
+    return F.grid_sample(photos, grid, mode="bilinear", padding_mode="border", align_corners=False)
 
 
 def strong(draw: Draw, aspects: Tensor) -> Placement:
@@ -64,11 +65,11 @@ def sample(photos: Tensor, place: Placement, side: int) -> tuple[Tensor, Tensor]
 
 
 def _window(draw: Draw, area: Tensor) -> Tensor:
-    """Crops of the given area, of side ratios 3:4 to 4:3 as far as they fit."""
+    """Crops of exactly the given area, of side ratios 3:4 to 4:3 as far as they fit."""
     count = len(area)
     ratio = draw.uniform(-0.2877, 0.2877, count).exp()  # ln(4/3) = 0.2877
-    width = (area * ratio).sqrt().clamp(max=1.0)
-    height = (area / ratio).sqrt().clamp(max=1.0)
+    ratio = ratio.clamp(min=area, max=1 / area)
+    width, height = (area * ratio).sqrt(), (area / ratio).sqrt()
     window = _identity(count)
     window[:, 0, 0], window[:, 1, 1] = width, height
     window[:, 0, 2] = draw.uniform(-1, 1, count) * (1 - width)
