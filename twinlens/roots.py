@@ -97,15 +97,42 @@ def remove_root(catalogue: Catalogue, root: Root) -> int:
 
 
 def set_online(catalogue: Catalogue, root: Root, *, reason: str | None, now: float) -> None:
-    """Record that a root is there (``reason`` None) or away, and why."""
+    """Record that a root is there (``reason`` None) or away, and why; an event tells of a change."""
     with catalogue.write_tx() as tx:
         changed = tx.execute(
-            "UPDATE roots SET online = ?, reason = ? WHERE id = ? AND online != ?",
-            (reason is None, reason, root.id, reason is None),
+            "UPDATE roots SET online = ? WHERE id = ? AND online != ?",
+            (reason is None, root.id, reason is None),
         ).rowcount
+        tx.execute(
+            "UPDATE roots SET reason = ? WHERE id = ? AND reason IS NOT ?",
+            (reason, root.id, reason),
+        )
         if changed:
             kind = "online" if reason is None else "offline"
             add_event(tx, now, kind, root_id=root.id, path=root.path, detail=reason)
+
+
+def set_swept(catalogue: Catalogue, root: Root, now: float) -> None:
+    """Record when a root was last compared with the catalogue from end to end."""
+    with catalogue.write_tx() as tx:
+        tx.execute("UPDATE roots SET swept_at = ? WHERE id = ?", (now, root.id))
+
+
+def mark_again(root: Root) -> None:
+    """Write a root's marker anew, in a folder that its user says is the right one.
+
+    That is the way back after the folder itself was deleted and made again.
+    Raises RootError where the folder is not there or cannot be written to.
+    """
+    if root.marker is None:
+        return
+    try:
+        (root.folder / MARKER_NAME).write_text(root.marker + "\n", encoding="utf-8")
+    except OSError as error:
+        raise RootError(
+            f"{printable(root.path)}: cannot write its marker {MARKER_NAME}: {error.strerror}."
+            " Check that the folder is there and writable."
+        ) from error
 
 
 def why_offline(root: Root) -> str | None:

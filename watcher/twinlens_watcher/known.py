@@ -1,0 +1,77 @@
+"""What the catalogue knows of a root's files, as the watcher needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from twinlens.catalogue import Catalogue
+from twinlens.ledger import FileStat
+from twinlens_watcher.reading import SEPARATOR
+
+CHUNK = 2_000
+"""Rows read at a time. A walk over a slow disk takes minutes; a read transaction held open for that
+long would keep SQLite from shortening its log."""
+
+_COLUMNS = (
+    "SELECT path, size, mtime_ns, ctime_ns, inode, missing_since IS NULL,"
+    " content_id IS NOT NULL OR EXISTS (SELECT 1 FROM jobs WHERE file_id = files.id)"
+    " FROM files WHERE root_id = ?"
+)
+
+
+class Known(NamedTuple):
+    """A row of the files table."""
+
+    path: bytes
+    stat: FileStat
+    live: bool
+    """Not a tombstone."""
+    served: bool
+    """It has a content, or a job that will give it one."""
+
+
+class KnownFiles:
+    """The files of one root."""
+
+    def __init__(self, catalogue: Catalogue, root_id: int) -> None:
+        self._catalogue = catalogue
+        self._root_id = root_id
+
+    def below(self, folder: bytes = b"") -> Iterator[Known]:
+        """Yield the files below ``folder`` (empty: all), sorted by the bytes of their path."""
+        after = folder + SEPARATOR if folder else b""
+        until = folder + bytes([SEPARATOR[0] + 1]) if folder else None
+        while rows := self._chunk(after, until):
+            for row in rows:
+                yield _known(row)
+            after = rows[-1][0]
+
+    def at(self, path: bytes) -> Known | None:
+        """Return the file at ``path``, tombstones included."""
+        row = self._catalogue.row(_COLUMNS + " AND path = ?", (self._root_id, path))
+        return None if row is None else _known(row)
+
+    def inodes(self) -> set[int]:
+        """Return the inodes of all live files."""
+        sql = "SELECT inode FROM files WHERE root_id = ? AND missing_since IS NULL"
+        return {row[0] for row in self._catalogue.iterate(sql, (self._root_id,))}
+
+    def count(self) -> int:
+        """Return how many live files there are."""
+        sql = "SELECT count(*) FROM files WHERE root_id = ? AND missing_since IS NULL"
+        return int(self._catalogue.value(sql, (self._root_id,)))
+
+    def _chunk(self, after: bytes, until: bytes | None) -> list[Any]:
+        where, bounds = (
+            (" AND path > ?", (after,))
+            if until is None
+            else (" AND path > ? AND path < ?", (after, until))
+        )
+        sql = f"{_COLUMNS}{where} ORDER BY path LIMIT {CHUNK}"
+        return self._catalogue.rows(sql, (self._root_id, *bounds))
+
+
+def _known(row: Any) -> Known:  # noqa: ANN401  sqlite3.Row
+    path, size, mtime_ns, ctime_ns, inode, live, served = row
+    return Known(path, FileStat(size, mtime_ns, ctime_ns, inode), bool(live), bool(served))
