@@ -33,7 +33,7 @@ def make_app(url: str) -> Celery:
     Raises ConfigError for a broker that is not Redis: ``filesystem://`` and SQL transports lose the
     message in flight when a worker is killed (faults.md).
     """
-    if urlsplit(url).scheme not in ("redis", "rediss", "redis+socket", "unix"):
+    if _scheme(url) not in ("redis", "rediss", "redis+socket"):
         raise ConfigError(
             f"config 'broker' has value '{masked(url)}'. Use redis://host:port/number."
         )
@@ -73,6 +73,8 @@ def make_app(url: str) -> Celery:
             "socket_connect_timeout": 5,
             "socket_keepalive": True,
             "health_check_interval": 15,
+            # Who sends is told at once: the next tick tries again. The default blocks it for 6 s.
+            "max_retries": 0,
         },
         redis_socket_timeout=30,
         redis_socket_connect_timeout=5,
@@ -103,8 +105,18 @@ def waiting(app: Celery, queue: str) -> int:
 
 def masked(url: str) -> str:
     """Return a broker address fit for a message: without its password."""
-    parts = urlsplit(url)
-    return url.replace(f":{parts.password}@", ":***@") if parts.password else url
+    account, at, address = url.rpartition("@")
+    user, colon, _ = account.partition("://")[2].partition(":")
+    if not at or not colon:
+        return url
+    return f"{account.partition('://')[0]}://{user}:***@{address}"
+
+
+def _scheme(url: str) -> str:
+    try:
+        return urlsplit(url).scheme
+    except ValueError:
+        return ""
 
 
 def _refused(app: Celery, error: Exception) -> str:

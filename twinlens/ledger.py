@@ -23,10 +23,10 @@ from typing import Self
 
 from twinlens.catalogue import Catalogue
 from twinlens.events import add_event
+from twinlens.messages import writable
 
 MAX_LAPSES = 5
 ALONE_FROM_LAPSE = 2
-_SIGNED_63 = 0x7FFF_FFFF_FFFF_FFFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +40,14 @@ class FileStat:
 
     @classmethod
     def of(cls, stat: os.stat_result) -> Self:
-        """Take the fields that matter; inodes above 2^63 (ZFS, SMB) are folded to fit SQLite."""
-        return cls(stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino & _SIGNED_63)
+        """Take the fields that matter, folded into the 64 bits that SQLite has.
+
+        ZFS and SMB give inodes above 2^63, and a camera with a mad clock gives a time after the
+        year 2262, which is more than 2^63 ns.
+        """
+        return cls(
+            stat.st_size, _fold(stat.st_mtime_ns), _fold(stat.st_ctime_ns), _fold(stat.st_ino)
+        )
 
     def same_bytes(self, other: FileStat) -> bool:
         """Tell whether nothing suggests that the bytes differ: size, mtime and inode agree.
@@ -49,6 +55,10 @@ class FileStat:
         ctime is left out: chmod and rename change it.
         """
         return (self.size, self.mtime_ns, self.inode) == (other.size, other.mtime_ns, other.inode)
+
+
+def _fold(value: int) -> int:
+    return (value + 2**63) % 2**64 - 2**63
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +113,13 @@ def _record_one(
         ).lastrowid
         return _need_work(tx, file_id)
     known = FileStat(row["size"], row["mtime_ns"], row["ctime_ns"], row["inode"])
+    settled = row["content_id"] is not None
     if row["missing_since"] is not None:
         tx.execute("UPDATE files SET missing_since = NULL WHERE id = ?", (row["id"],))
         add_event(tx, now, "returned", root_id=root_id, path=path)
-    if known == stat and (row["content_id"] is not None or row["state"] is not None):
+        # While it was away, the library may have gone over to another model.
+        settled = settled and _has_target_vector(tx, row["content_id"])
+    if known == stat and (settled or row["state"] is not None):
         return False
     same = known.same_bytes(stat)
     tx.execute(
@@ -115,11 +128,19 @@ def _record_one(
         (stat.size, stat.mtime_ns, stat.ctime_ns, stat.inode, not same, row["id"]),
     )
     # Only ctime moved: new permissions perhaps, which matter to a photo that could not be read.
-    if same and row["content_id"] is not None and row["state"] != "quarantined":
+    if same and settled and row["state"] != "quarantined":
         return False
     if same and row["state"] in ("pending", "leased"):
         return False
     return _need_work(tx, row["id"])
+
+
+def _has_target_vector(tx: sqlite3.Connection, content_id: int) -> bool:
+    return not tx.execute(
+        "SELECT 1 FROM meta WHERE key = 'model_target' AND NOT EXISTS"
+        " (SELECT 1 FROM vectors WHERE content_id = ? AND model_id = CAST(meta.value AS INTEGER))",
+        (content_id,),
+    ).fetchone()
 
 
 def _need_work(tx: sqlite3.Connection, file_id: int | None, priority: int = 0) -> bool:
@@ -159,7 +180,7 @@ def move(
 ) -> int:
     """Follow renames ``(old, new, reading of new)`` below a root; return how many were followed.
 
-    The file keeps its row, content and job. A file that stood at the new path is replaced, as the
+    The file keeps its row, content and job; a job in a worker's hands is handed out anew. A file that stood at the new path is replaced, as the
     file system replaced it. A move of a path that was not known is left to ``record``.
     """
     with catalogue.write_tx() as tx:
@@ -181,8 +202,15 @@ def _move_one(
     replaced = "SELECT id FROM files WHERE root_id = ? AND path = ?"
     tx.execute(f"DELETE FROM jobs WHERE file_id IN ({replaced})", (root_id, new))  # noqa: S608
     tx.execute("DELETE FROM files WHERE root_id = ? AND path = ?", (root_id, new))
+    # A worker that has it in hand looks at the old path: what it reports will be out of date.
+    in_hand = tx.execute(
+        "UPDATE jobs SET state = 'pending', lease_until = NULL, lease_owner = NULL"
+        " WHERE file_id = ? AND state = 'leased'",
+        (row["id"],),
+    ).rowcount
     tx.execute(
-        "UPDATE files SET path = ?, ctime_ns = ? WHERE id = ?", (new, stat.ctime_ns, row["id"])
+        "UPDATE files SET path = ?, ctime_ns = ?, generation = generation + ? WHERE id = ?",
+        (new, stat.ctime_ns, in_hand, row["id"]),
     )
     add_event(tx, now, "moved", root_id=root_id, path=new, other=old)
     return True
@@ -278,6 +306,7 @@ def fail(
     now: float,
 ) -> bool:
     """Count a failed attempt; return whether the photo is in quarantine now."""
+    reason = writable(reason)
     row = tx.execute(
         "UPDATE jobs SET attempts = attempts + 1, kind = ?, reason = ?, not_before = ?,"
         " lease_until = NULL, lease_owner = NULL,"

@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, Any
 
 from twinlens.errors import AlreadyRunningError, LibraryError
 
@@ -50,8 +52,8 @@ class Library:
 
         Raises LibraryError on a network mount, or where the folder cannot be made or written.
         """
-        refuse_network_mount(self.folder, filesystem or filesystem_type)
         try:
+            refuse_network_mount(self.folder, filesystem or filesystem_type)
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
             raise LibraryError(
@@ -73,24 +75,33 @@ class Library:
         """
         path = self.folder / f"{role}.lock"
         with path.open("a") as handle:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+            if not _try_lock(handle, tries=5):
                 raise AlreadyRunningError(
                     f"{self.folder}: another {role} is running on this library."
                     " Use that one, or stop it first."
-                ) from None
+                )
             yield
 
     def locked(self, role: str) -> bool:
         """Tell whether a process holds the lock of ``role`` now."""
         try:
-            with self.lock(role):
-                return False
-        except AlreadyRunningError:
-            return True
+            with (self.folder / f"{role}.lock").open("rb") as handle:
+                return not _try_lock(handle, tries=1)
         except OSError:
             return False
+
+
+def _try_lock(handle: IO[Any], *, tries: int) -> bool:
+    """Take the lock of an open file; again a moment later, since ``locked`` takes it to look."""
+    for left in reversed(range(tries)):
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if left:
+                time.sleep(0.02)
+        else:
+            return True
+    return False
 
 
 def filesystem_type(path: Path) -> str:

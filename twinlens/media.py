@@ -38,10 +38,10 @@ TEMPORARY_ENDINGS = (
     b".part",
     b".crdownload",
     b".partial",
-    b"_exiftool_tmp",
-    b"_original",
 )
-"""Names that programs use while they write; ``_original`` is exiftool's backup."""
+"""Ends of the part before the suffix that programs use while they write. What comes after the
+suffix (``a.jpg~``, exiftool's ``a.jpg_original``) makes it no photo suffix; ``wedding_original.jpg``
+is a photo."""
 
 RAW_SUFFIXES = frozenset(suffix.encode() for suffix in RAW)
 _PHOTO_SUFFIXES = frozenset(suffix.encode() for suffix in PHOTO_SUFFIXES)

@@ -131,17 +131,30 @@ def encode_bytes(value: bytes) -> str:
 
 def decode_bytes(value: object) -> bytes:
     """Return the bytes of a base64 text. Raises MessageError."""
+    if not isinstance(value, str):
+        raise MessageError("a message has no text where base64 belongs. It was dropped.")
     try:
-        return base64.b64decode(str(value), validate=True)
+        return base64.b64decode(value, validate=True)
     except ValueError as error:
         raise MessageError(f"a message holds bad base64: {error}. It was dropped.") from error
 
 
+def writable(text: str) -> str:
+    r"""Return ``text`` with what UTF-8 cannot hold as ``\udcNN``: SQLite refuses it otherwise.
+
+    Names of files that are not UTF-8 come up in the reasons that the system gives.
+    """
+    return text.encode("utf-8", errors="backslashreplace").decode("utf-8")
+
+
 def _as_json(item: Any) -> dict[str, Any]:  # noqa: ANN401  any of the dataclasses above
-    return {
-        name: encode_bytes(value) if isinstance(value, bytes) else value
-        for name, value in dataclasses.asdict(item).items()
-    }
+    return {name: _as_value(value) for name, value in dataclasses.asdict(item).items()}
+
+
+def _as_value(value: object) -> object:
+    if isinstance(value, bytes):
+        return encode_bytes(value)
+    return writable(value) if isinstance(value, str) else value
 
 
 def _versioned(body: object) -> Mapping[str, Any]:
@@ -177,11 +190,18 @@ def _build(kind: type[T], item: object) -> T:
 _TYPES: Mapping[str, type] = {"int": int, "str": str, "bool": bool, "bytes": str}
 
 
+def _storable(value: object) -> bool:
+    """Tell whether SQLite can hold a value: no number above 63 bits, no lone surrogate."""
+    if isinstance(value, int):
+        return 0 <= value < 2**63
+    return not isinstance(value, str) or value == writable(value)
+
+
 def _checked(kind: type, field: dataclasses.Field[Any], value: object) -> object:
     wanted, _, optional = str(field.type).partition(" | ")
     if value is None and optional:
         return None
-    if type(value) is not _TYPES[wanted]:
+    if type(value) is not _TYPES[wanted] or not _storable(value):
         raise MessageError(
             f"a message has a {kind.__name__} whose '{field.name}' is no {wanted}. It was dropped."
         )

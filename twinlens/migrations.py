@@ -19,24 +19,19 @@ Migration = Callable[["Database"], None]
 def m001_photos(db: Database) -> None:
     """Roots, contents and the files that point to them."""
     db.create_table("meta", {"key": str, "value": str}, pk="key", strict=True)
-    db.create_table(
-        "roots",
-        {
-            "id": int,
-            "name": str,
-            "path": bytes,
-            "marker": str,  # NULL: the folder is read-only and carries no marker
-            "online": int,
-            "reason": str,  # why it is offline, for people
-            "added_at": float,
-            "swept_at": float,
-        },
-        pk="id",
-        not_null={"name", "path", "online", "added_at"},
-        strict=True,
-    )
+    # A snapshot names the catalogue it was made from: its numbers mean nothing in another one.
+    db.execute("INSERT INTO meta (key, value) VALUES ('catalogue_id', lower(hex(randomblob(16))))")
     # AUTOINCREMENT: a number is never used twice. A late result for a file that was forgotten must
-    # not land on another, nor an old index entry pass for a new content.
+    # not land on another, nor an old index entry pass for a new content, nor a sweep of a root that
+    # was removed be recorded below the next one.
+    db.execute(
+        "CREATE TABLE roots (id INTEGER PRIMARY KEY AUTOINCREMENT,"
+        " name TEXT NOT NULL, path BLOB NOT NULL,"
+        " marker TEXT,"  # NULL: the folder is read-only and carries no marker
+        " online INTEGER NOT NULL,"
+        " reason TEXT,"  # why it is offline, for people
+        " added_at REAL NOT NULL, swept_at REAL) STRICT"
+    )
     db.execute(
         "CREATE TABLE contents (id INTEGER PRIMARY KEY AUTOINCREMENT, sha256 BLOB NOT NULL,"
         " bytes INTEGER NOT NULL,"

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from twinlens.catalogue import Catalogue, set_meta
 
 DEFAULT_MODEL = "pocket"
+_COLUMNS = "models.*, (SELECT value FROM meta WHERE key = 'catalogue_id') AS catalogue"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +31,15 @@ class Model:
     """Cosine similarity from which two photos are called copies."""
     weights: str | None
     """Path of a local weights file, where one was given."""
+    catalogue: str | None = None
+    """Random mark of the catalogue that this row is in."""
 
 
 def get_model(catalogue: Catalogue, role: str) -> Model | None:
     """Return the ``target`` or the ``serving`` model; None before the first worker ran."""
     row = catalogue.row(
-        "SELECT models.* FROM meta JOIN models ON models.id = CAST(meta.value AS INTEGER)"
-        " WHERE key = ?",
+        f"SELECT {_COLUMNS} FROM meta JOIN models ON models.id = CAST(meta.value AS INTEGER)"  # noqa: S608
+        " WHERE meta.key = ?",
         (f"model_{role}",),
     )
     return Model(**row) if row else None
@@ -64,26 +67,46 @@ def set_target(
             (name, digest, dimension, input_size, copy_threshold, weights),
         )
         row = tx.execute(
-            "SELECT * FROM models WHERE name = ? AND digest = ?", (name, digest)
+            f"SELECT {_COLUMNS} FROM models WHERE name = ? AND digest = ?",  # noqa: S608
+            (name, digest),
         ).fetchone()
         model = Model(**row)
         set_meta(tx, "model_target", str(model.id))
         if not tx.execute("SELECT 1 FROM meta WHERE key = 'model_serving'").fetchone():
             set_meta(tx, "model_serving", str(model.id))
-        again = _queue_missing(tx, model)
+        _drop_needless(tx, model.id)
+        again = _queue_missing(tx, model.id)
         _promote(tx)
     return model, again
 
 
-def _queue_missing(tx: sqlite3.Connection, model: Model) -> int:
-    """Queue one file for each live content without a vector of ``model``, after new photos."""
+def _drop_needless(tx: sqlite3.Connection, model_id: int) -> None:
+    """Strike what was queued for a target that was given up: a vector of this one is there."""
+    tx.execute(
+        "DELETE FROM jobs WHERE priority = 1 AND state != 'quarantined' AND EXISTS"
+        " (SELECT 1 FROM files JOIN vectors USING (content_id)"
+        " WHERE files.id = file_id AND model_id = ?)",
+        (model_id,),
+    )
+
+
+def _queue_missing(tx: sqlite3.Connection, model_id: int) -> int:
+    """Queue one file for each live content without a vector of the model, after new photos.
+
+    Of several copies the best to take is: 1. one queued for this already; 2. one that nothing is
+    known against; 3. one that has changed and will soon be another content; 4. none in quarantine.
+    """
     return tx.execute(
         "INSERT INTO jobs (file_id, state, priority)"
-        " SELECT min(id), 'pending', 1 FROM files"
-        " WHERE content_id IS NOT NULL AND missing_since IS NULL AND NOT EXISTS"
-        " (SELECT 1 FROM vectors v WHERE v.content_id = files.content_id AND v.model_id = ?)"
-        " GROUP BY content_id ON CONFLICT (file_id) DO NOTHING",
-        (model.id,),
+        " SELECT id, 'pending', 1 FROM"
+        " (SELECT files.id, state, row_number() OVER (PARTITION BY content_id"
+        "  ORDER BY CASE WHEN state = 'quarantined' THEN 4 WHEN priority = 0 THEN 3"
+        "  WHEN priority = 1 THEN 1 ELSE 2 END, NOT online, files.id) AS place"
+        "  FROM files JOIN roots ON roots.id = root_id LEFT JOIN jobs ON file_id = files.id"
+        "  WHERE content_id IS NOT NULL AND missing_since IS NULL AND NOT EXISTS"
+        "  (SELECT 1 FROM vectors v WHERE v.content_id = files.content_id AND v.model_id = ?))"
+        " WHERE place = 1 AND state IS NULL",
+        (model_id,),
     ).rowcount
 
 
@@ -100,7 +123,9 @@ def _promote(tx: sqlite3.Connection) -> bool:
         "SELECT 1 FROM jobs JOIN files ON files.id = file_id"
         " WHERE priority = 1 AND state != 'quarantined' AND missing_since IS NULL LIMIT 1"
     ).fetchone()
-    if waiting:
+    # The file that was to be embedded for a content may have gone or changed; a copy remains.
+    target = tx.execute("SELECT value FROM meta WHERE key = 'model_target'").fetchone()
+    if waiting or target is None or _queue_missing(tx, int(target[0])):
         return False
     return (
         tx.execute(

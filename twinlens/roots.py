@@ -52,18 +52,24 @@ def add_root(catalogue: Catalogue, folder: Path, *, now: float, name: str | None
     """
     real = Path(os.path.realpath(folder))
     if not real.is_dir():
-        raise RootError(f"{printable(os.fsencode(folder))}: no such folder. Check the path.")
+        raise RootError(f"{_shown(folder)}: no such folder. Check the path.")
     if not os.access(real, os.R_OK | os.X_OK):
-        raise RootError(f"{real}: the folder cannot be read. Correct its permissions.")
-    roots = list_roots(catalogue)
-    if known := [root for root in roots if root.folder == real]:
-        return known[0]
-    _refuse_overlap(real, roots)
-    marker = _place_marker(real, uuid.uuid4().hex)
-    with catalogue.write_tx() as tx:
+        raise RootError(f"{_shown(real)}: the folder cannot be read. Correct its permissions.")
+    with catalogue.write_tx() as tx:  # of two processes that add it at once, one finds it added
+        roots = list_roots(catalogue)
+        if known := [root for root in roots if root.folder == real]:
+            return known[0]
+        _refuse_overlap(real, roots)
+        if name in {root.name for root in roots}:
+            raise RootError(f"{_shown(real)}: the name '{name}' is taken. Choose another.")
         tx.execute(
             "INSERT INTO roots (name, path, marker, online, added_at) VALUES (?, ?, ?, 1, ?)",
-            (name or _free_name(real, roots), os.fsencode(real), marker, now),
+            (
+                name or _free_name(real, roots),
+                os.fsencode(real),
+                _place_marker(real, uuid.uuid4().hex),
+                now,
+            ),
         )
     return next(root for root in list_roots(catalogue) if root.folder == real)
 
@@ -141,18 +147,19 @@ def why_offline(root: Root) -> str | None:
     1. The folder must be there. 2. Where it was marked, the marker must be there and be ours.
     3. Where it could not be marked (read-only), it must not be empty.
     """
-    if not root.folder.is_dir():
-        return "the folder is not there"
-    if root.marker is None:
-        with os.scandir(root.path) as entries:
-            return None if any(True for _ in entries) else "the folder is empty"
     try:
-        found = (root.folder / MARKER_NAME).read_text(encoding="utf-8").strip()
-    except OSError:
+        with os.scandir(root.path) as entries:
+            empty = next(entries, None) is None
+    except (FileNotFoundError, NotADirectoryError):
+        return "the folder is not there"
+    except OSError as error:  # a dead network mount: ESTALE, ENOTCONN, EIO
+        return f"the folder cannot be read: {error.strerror}"
+    if root.marker is None:
+        return "the folder is empty" if empty else None
+    found = _markers(root.folder)
+    if not found:
         return f"its marker {MARKER_NAME} is missing: is the disk mounted?"
-    except UnicodeDecodeError:
-        found = ""
-    return None if found == root.marker else "another folder is mounted in its place"
+    return None if root.marker in found else "another folder is mounted in its place"
 
 
 def resolve(mounts: Mapping[str, Path], name: str, owner_path: bytes, relative: bytes) -> bytes:
@@ -165,11 +172,13 @@ def _refuse_overlap(real: Path, roots: list[Root]) -> None:
     for root in roots:
         if real in root.folder.parents:
             raise RootError(
-                f"{real}: holds {root.folder}, which is watched already."
-                f" Remove that first: twinlens remove-root {root.folder}"
+                f"{_shown(real)}: holds {_shown(root.folder)}, which is watched already."
+                f" Remove that first: twinlens remove-root {_shown(root.folder)}"
             )
         if root.folder in real.parents:
-            raise RootError(f"{real}: lies inside {root.folder}, which is watched already.")
+            raise RootError(
+                f"{_shown(real)}: lies inside {_shown(root.folder)}, which is watched already."
+            )
 
 
 def _free_name(real: Path, roots: list[Root]) -> str:
@@ -181,26 +190,42 @@ def _free_name(real: Path, roots: list[Root]) -> str:
 
 
 def _place_marker(real: Path, marker: str) -> str | None:
-    """Write the marker file and return its text; None where the folder is read-only."""
-    path = real / MARKER_NAME
+    """Add our line to the marker file and return it; None where the folder is read-only.
+
+    Each library that watches the folder has a line, so that one can leave and the others stay. On a
+    read-only disk a line that is there already does as well.
+    """
+    found = _markers(real)
     try:
-        # Left by another library on the same disk: share it.
-        existing = path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError):
-        existing = ""
-    if existing:
-        return existing
-    try:
-        path.write_text(marker + "\n", encoding="utf-8")
+        with (real / MARKER_NAME).open("a", encoding="utf-8") as handle:
+            handle.write(marker + "\n")
     except OSError:
-        return None
+        return found[0] if found else None
     return marker
 
 
 def _remove_marker(root: Root) -> None:
+    lines = _markers(root.folder)
+    others = [line for line in lines if line != root.marker]
     path = root.folder / MARKER_NAME
     try:
-        if path.read_text(encoding="utf-8").strip() == root.marker:
-            path.unlink()
-    except (OSError, UnicodeDecodeError):
+        if not others:
+            path.unlink(missing_ok=True)
+        elif others != lines:
+            rest = path.with_name(MARKER_NAME + ".new")
+            rest.write_text("\n".join(others) + "\n", encoding="utf-8")
+            rest.replace(path)
+    except OSError:
         return  # the disk is away or read-only: a stray marker does no harm
+
+
+def _markers(folder: Path) -> list[str]:
+    """Return the lines of the marker file; none where there is no such file that can be read."""
+    try:
+        return (folder / MARKER_NAME).read_text(encoding="utf-8", errors="replace").split()
+    except OSError:
+        return []
+
+
+def _shown(folder: Path) -> str:
+    return printable(os.fsencode(folder))

@@ -58,22 +58,37 @@ class Searcher:
         seq = 0
         try:
             folder = snapshot.snapshot_folder(library.index, model)
-            manifest, self._index = snapshot.open_snapshot(folder, model, view=True)
-            seq = manifest.seq
+            manifest, index = snapshot.open_snapshot(folder, model, view=True)
+            if manifest.seq > self._last_commit():
+                raise SnapshotError(
+                    f"{folder}: newer than the catalogue, which was restored from a backup."
+                    " The worker rebuilds it."
+                )
+            seq, self._index = manifest.seq, index
         except SnapshotError as error:
             self.problem = str(error)
         self._seq = seq
+        self._tail: tuple[int, _Tail] | None = None
 
     def search(self, query: Vector, k: int) -> list[Hit]:
         """Return the ``k`` contents nearest to ``query`` of shape (D,), best first."""
         query = vectors.project(query)
-        tail = self._read_tail()
+        tail = self._current_tail()
         hits = self._search_tail(tail, query, k)
         hits += self._search_snapshot(tail, query, k)
         return sorted(hits, key=lambda hit: (-hit.score, hit.content_id))[:k]
 
+    def _current_tail(self) -> _Tail:
+        """Look for each search whether the worker has committed; read the log anew if so."""
+        last = self._last_commit()
+        if self._tail is None or self._tail[0] != last:
+            self._tail = (last, self._read_tail())
+        return self._tail[1]
+
+    def _last_commit(self) -> int:
+        return int(self._catalogue.value("SELECT coalesce(max(seq), 0) FROM log"))
+
     def _read_tail(self) -> _Tail:
-        """Read the log anew for each search: the worker may have committed meanwhile."""
         rows = self._catalogue.rows(
             "SELECT DISTINCT log.content_id, vector FROM log LEFT JOIN vectors"
             " ON vectors.content_id = log.content_id AND vectors.model_id = log.model_id"

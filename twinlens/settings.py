@@ -9,7 +9,7 @@ import dataclasses
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from twinlens.errors import ConfigError
 
@@ -88,7 +88,7 @@ class Settings:
 def default_library(environ: Mapping[str, str]) -> Path:
     """Return the library folder: ``TWINLENS_LIBRARY``, or the platform's data folder."""
     if named := environ.get(ENV_PREFIX + "LIBRARY"):
-        return Path(named).expanduser()
+        return cast("Path", _convert("library", named, ENV_PREFIX + "LIBRARY"))
     import platformdirs
 
     return platformdirs.user_data_path("twinlens", appauthor=False)
@@ -108,12 +108,16 @@ def load_settings(
     Raises ConfigError with the name and the value that cannot be used.
     """
     given = {name: value for name, value in flags.items() if value is not None}
-    library = Path(str(given["library"])) if "library" in given else default_library(environ)
-    values: dict[str, Any] = {"library": library.expanduser().absolute()}
-    values |= _from_file(config, values["library"])
+    library = (
+        _convert("library", given["library"], "option")
+        if "library" in given
+        else default_library(environ)
+    )
+    values: dict[str, Any] = {"library": library}
+    values |= _from_file(config, library)
     values |= _from_environment(environ)
     values |= {name: _convert(name, value, "option") for name, value in given.items()}
-    values["library"] = Path(values["library"]).expanduser().absolute()
+    values["library"] = values["library"].absolute()
     return _checked(Settings(**values))
 
 
@@ -140,7 +144,7 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
     return {
         name: _convert(name, environ[key], key)
         for name in _fields()
-        if name != "library" and environ.get(key := ENV_PREFIX + name.upper(), "") != ""
+        if environ.get(key := ENV_PREFIX + name.upper(), "") != ""
     }
 
 
@@ -161,7 +165,7 @@ def _convert(name: str, value: object, source: str) -> Any:  # noqa: ANN401  one
                 return _as_mounts(value)
             case _:
                 return str(value)
-    except ValueError:
+    except (ValueError, RuntimeError):  # RuntimeError: ~someone who has no home
         raise ConfigError(
             f"{source}: config '{name}' has value '{value}'. Not a valid {kind}."
         ) from None
@@ -184,7 +188,7 @@ def _as_mounts(value: object) -> Mapping[str, Path]:
         if any(not name or not path for name, _, path in items):
             raise ValueError
         pairs = [(name, path) for name, _, path in items]
-    return {name: Path(path) for name, path in pairs}
+    return {name: Path(path).expanduser() for name, path in pairs}
 
 
 def _checked(settings: Settings) -> Settings:
@@ -196,6 +200,8 @@ def _checked(settings: Settings) -> Settings:
         "decode_megabytes": 64,
         "max_megapixels": 1,
         "snapshot_tail": 1,
+        "batch_seconds": 0,
+        "tombstone_days": 0,
         "settle_seconds": 0,
         "sweep_seconds": 1,
         "poll_seconds": 1,

@@ -10,6 +10,7 @@ bytes (faults.md), so the sha256 is verified before USearch sees the file.
 from __future__ import annotations
 
 import dataclasses
+import errno
 import hashlib
 import json
 import os
@@ -44,11 +45,15 @@ class Manifest:
     count: int
     removed: int
     """Entries removed since the index was built: too many, and it is built anew."""
+    catalogue: str | None
+    """Mark of the catalogue: its numbers mean nothing in another one."""
     model: str
     digest: str
     dimension: int
     metric: str
     dtype: str
+    seal: str = ""
+    """sha256 of the other fields, hex."""
 
 
 def snapshot_folder(index: Path, model: Model) -> Path:
@@ -89,12 +94,14 @@ def publish(index: Index, folder: Path, model: Model, *, seq: int, removed: int 
             seq=seq,
             count=len(index),
             removed=removed,
+            catalogue=model.catalogue,
             model=model.name,
             digest=model.digest,
             dimension=model.dimension,
             metric=METRIC,
             dtype=DTYPE,
         )
+        manifest = dataclasses.replace(manifest, seal=_seal(manifest))
         temporary.rename(final)
         _sync_folder(folder)
         _write_manifest(folder, manifest)
@@ -102,6 +109,7 @@ def publish(index: Index, folder: Path, model: Model, *, seq: int, removed: int 
         temporary.unlink(missing_ok=True)
         final.unlink(missing_ok=True)
         raise
+    _sync_folder(folder)
     _remove_others(folder, keep=final.name)
     return manifest
 
@@ -116,20 +124,46 @@ def read_manifest(folder: Path, model: Model) -> Manifest:
         manifest = Manifest(**json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         raise SnapshotError(f"{path}: no snapshot yet. The worker writes one.") from None
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise SnapshotError(f"{path}: damaged ({error}). The worker rebuilds it.") from error
-    expected = (FORMAT, model.name, model.digest, model.dimension, METRIC, DTYPE)
+    if not _is_whole(manifest):
+        raise SnapshotError(f"{path}: damaged. The worker rebuilds it.")
+    expected = (
+        FORMAT,
+        model.catalogue,
+        model.name,
+        model.digest,
+        model.dimension,
+        METRIC,
+        DTYPE,
+    )
     found = (
         manifest.format,
+        manifest.catalogue,
         manifest.model,
         manifest.digest,
         manifest.dimension,
         manifest.metric,
         manifest.dtype,
     )
-    if found != expected or Path(manifest.file).name != manifest.file:
-        raise SnapshotError(f"{path}: of another model or format. The worker rebuilds it.")
+    if found != expected:
+        raise SnapshotError(
+            f"{path}: of another model, catalogue or format. The worker rebuilds it."
+        )
     return manifest
+
+
+def _is_whole(manifest: Manifest) -> bool:
+    """Tell whether a manifest is as it was written: its fields carry their own checksum.
+
+    A number of the log that is too high would hide commits from every search, without a word.
+    """
+    return manifest.seal == _seal(manifest) and Path(manifest.file).name == manifest.file
+
+
+def _seal(manifest: Manifest) -> str:
+    fields = dataclasses.asdict(manifest) | {"seal": ""}
+    return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
 
 
 def open_snapshot(folder: Path, model: Model, *, view: bool) -> tuple[Manifest, Index]:
@@ -156,6 +190,8 @@ def _open(folder: Path, model: Model, *, view: bool) -> tuple[Manifest, Index]:
     try:
         (index.view if view else index.load)(str(path))
     except (RuntimeError, ValueError, OSError) as error:
+        if not path.exists():
+            raise FileNotFoundError(errno.ENOENT, "replaced", str(path)) from error
         raise SnapshotError(
             f"{path}: cannot be opened: {error}. The worker rebuilds it."
         ) from error
@@ -173,6 +209,8 @@ def _save(index: Index, path: Path) -> None:
         index.save(str(path))
     except RuntimeError as error:
         raise SnapshotError(f"{path}: cannot write the index: {error}. Free disk space?") from error
+    if path.stat().st_size < index.serialized_length:
+        raise SnapshotError(f"{path}: the index was cut short. Free disk space?")
     with path.open("rb") as handle:
         os.fsync(handle.fileno())
 
@@ -188,7 +226,6 @@ def _write_manifest(folder: Path, manifest: Manifest) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    _sync_folder(folder)
 
 
 def _remove_others(folder: Path, keep: str) -> None:

@@ -34,15 +34,24 @@ def decode(blob: bytes, dimension: int) -> Vector:
     Raises CatalogueError where the length is not that of ``dimension``.
     """
     if len(blob) != dimension * STORED.itemsize:
-        raise CatalogueError(
-            f"a stored vector has {len(blob)} bytes where its model gives {dimension} numbers."
-            " Run: twinlens doctor"
-        )
+        raise _wrong_length(len(blob), dimension)
     return np.frombuffer(blob, dtype=STORED).astype(np.float32)
 
 
+def _wrong_length(length: int, dimension: int) -> CatalogueError:
+    return CatalogueError(
+        f"a stored vector has {length} bytes where its model gives {dimension} numbers."
+        " Run: twinlens doctor"
+    )
+
+
 def stack(blobs: list[bytes], dimension: int) -> Vector:
-    """Return stored vectors as one float32 array of shape (N, D)."""
+    """Return stored vectors as one float32 array of shape (N, D).
+
+    Raises CatalogueError where the length of one is not that of ``dimension``.
+    """
+    for length in {len(blob) for blob in blobs} - {dimension * STORED.itemsize}:
+        raise _wrong_length(length, dimension)
     joined = np.frombuffer(b"".join(blobs), dtype=STORED).astype(np.float32)
     return joined.reshape(len(blobs), dimension)
 
