@@ -1,0 +1,79 @@
+"""One photo from request to answer, within the process that runs it."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from collections.abc import Callable
+
+import numpy as np
+from PIL import Image
+
+from twinlens import media
+from twinlens_worker.decode import picture
+from twinlens_worker.decode.known import KnownContents
+from twinlens_worker.decode.reasons import explained
+from twinlens_worker.decode.request import Decoded, DecodeRequest
+from twinlens_worker.decode.source import read_photo
+from twinlens_worker.decode.thumbnail import keep_thumbnail
+
+
+class Decoder:
+    """Reads photos one after the other; keeps the catalogue open that tells the known ones."""
+
+    def __init__(
+        self, *, max_megapixels: int, after_read: Callable[[bytes], None] = lambda _: None
+    ) -> None:
+        picture.prepare()
+        self._max_megapixels = max_megapixels
+        self._after_read = after_read
+        self._known = KnownContents()
+
+    def decode(self, request: DecodeRequest) -> Decoded:
+        """Read, hash and decode one photo.
+
+        Raises a PhotoError, whatever goes wrong.
+        """
+        try:
+            return self._decode(request)
+        except Exception as error:
+            raise explained(error) from error
+
+    def close(self) -> None:
+        """Close the catalogue."""
+        self._known.close()
+
+    def _decode(self, request: DecodeRequest) -> Decoded:
+        data = read_photo(request.path, after_read=lambda: self._after_read(request.path))
+        sha256 = hashlib.sha256(data).digest()
+        if self._known.holds(request.known, sha256):
+            return Decoded(sha256, len(data))
+        with warnings.catch_warnings():
+            # Pillow warns of odd metadata and palettes; what matters raises.
+            warnings.simplefilter("ignore")
+            found = self._read(data, request)
+            if request.thumbnails is not None:
+                keep_thumbnail(found.image, request.thumbnails, sha256)
+            return _answer(found, sha256, len(data), request.input_size)
+
+    def _read(self, data: bytes, request: DecodeRequest) -> picture.Picture:
+        side, limit = request.input_size, self._max_megapixels
+        if media.is_raw(request.path):
+            from twinlens_worker.decode.raw import read_raw  # a library has many or none
+
+            return read_raw(data, side=side, max_megapixels=limit)
+        return picture.read_picture(data, side=side, max_megapixels=limit)
+
+
+def _answer(found: picture.Picture, sha256: bytes, size: int, side: int) -> Decoded:
+    square = found.image.resize((side, side), Image.Resampling.BILINEAR, reducing_gap=2.0)
+    return Decoded(
+        sha256=sha256,
+        size=size,
+        pixels=np.asarray(square),
+        width=found.width,
+        height=found.height,
+        format=found.format,
+        taken_at=found.facts.taken_at,
+        camera=found.facts.camera,
+    )

@@ -1,0 +1,139 @@
+"""An image file's bytes, decoded at the smallest scale that serves."""
+
+from __future__ import annotations
+
+import importlib
+import io
+from dataclasses import dataclass
+
+import pillow_heif
+from PIL import AvifImagePlugin, Image
+
+from twinlens.errors import DecodeError, TooLargeError
+from twinlens_worker.decode import jpeg2000
+from twinlens_worker.decode.colour import to_rgb
+from twinlens_worker.decode.exif import Facts, facts
+from twinlens_worker.decode.thumbnail import LONGEST_SIDE
+
+FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "DIB", "GIF", "HEIF", "AVIF", "JPEG2000")
+"""What a file may be, whatever it is called: EPS would start Ghostscript, others are no photos."""
+
+_PLUGINS = ("Bmp", "Gif", "Jpeg", "Jpeg2K", "Mpo", "Png", "Tiff", "WebP")
+"""Pillow's modules for these; ``Image.init`` would import forty more."""
+
+_NAMES = {"MPO": "JPEG", "DIB": "BMP"}
+"""Variants that people know by another name. MPO is JPEG with more pictures behind the first."""
+
+SIDEWAYS = 5
+"""EXIF orientations from this one on swap width and height."""
+
+_ORIENTATIONS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What to do so that an image of this EXIF orientation stands upright."""
+
+_OVERSAMPLING = 2
+"""A decode has at least this many times the pixels wanted along the short side: the resize that
+follows averages them, and no aliasing of the scaled decode is left."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A decoded picture: upright sRGB of mode RGB, scaled down, and what the original was."""
+
+    image: Image.Image
+    width: int
+    height: int
+    format: str
+    facts: Facts
+
+
+def prepare() -> None:
+    """Load the decoders and lift Pillow's own limit, which only warns; ours refuses."""
+    for plugin in _PLUGINS:
+        importlib.import_module(f"PIL.{plugin}ImagePlugin")
+    # Decoder processes are as many as cores: more threads in each would only take turns.
+    pillow_heif.register_heif_opener(decode_threads=1, depth_images=False, aux_images=False)
+    AvifImagePlugin.DEFAULT_MAX_THREADS = 1
+    Image.MAX_IMAGE_PIXELS = None
+
+
+def read_picture(data: bytes, *, side: int, max_megapixels: int) -> Picture:
+    """Decode the first picture in ``data``, just large enough for a square of ``side`` pixels.
+
+    Raises DecodeError, TooLargeError, and whatever Pillow raises for damaged data.
+    """
+    image = Image.open(io.BytesIO(data), formats=FORMATS)
+    width, height = image.size
+    found = facts(image)
+    small = shrunk(image, data, side=side, max_megapixels=max_megapixels)
+    return Picture(
+        image=upright(small, found.orientation),
+        width=height if found.orientation >= SIDEWAYS else width,
+        height=width if found.orientation >= SIDEWAYS else height,
+        format=_NAMES.get(image.format or "", image.format or ""),
+        facts=found,
+    )
+
+
+def shrunk(image: Image.Image, data: bytes, *, side: int, max_megapixels: int) -> Image.Image:
+    """Return an image opened from ``data`` as RGB, scaled down but not turned upright.
+
+    Raises as ``read_picture`` does.
+    """
+    size = image.size
+    factor = scale_factor(size, side)
+    _ask_for_scaled(image, data, factor)
+    refuse_huge(size, image.width * image.height / jpeg2000.reduction(image), max_megapixels)
+    _refuse_blank_end(image, data)
+    image.load()
+    return to_rgb(image, int(factor * image.width / size[0]))
+
+
+def scale_factor(size: tuple[int, int], side: int) -> float:
+    """Return by how much an image may shrink in decoding, at least 1."""
+    return max(1.0, min(min(size) / (_OVERSAMPLING * side), max(size) / LONGEST_SIDE))
+
+
+def upright(image: Image.Image, orientation: int) -> Image.Image:
+    """Return the image turned and mirrored as EXIF's ``orientation`` asks."""
+    method = _ORIENTATIONS.get(orientation)
+    return image if method is None else image.transpose(method)
+
+
+def _ask_for_scaled(image: Image.Image, data: bytes, factor: float) -> None:
+    """Let formats that can decode at reduced scale do so: JPEG, HEIF by its preview, JPEG 2000."""
+    width, height = image.size
+    image.draft(None, (max(1, int(width / factor)), max(1, int(height / factor))))
+    if image.format == "JPEG2000":
+        jpeg2000.reduce(image, data, factor)
+
+
+def refuse_huge(size: tuple[int, int], pixels: float, max_megapixels: int) -> None:
+    """Raise TooLargeError where decoding an image of ``size`` takes too many ``pixels``."""
+    if pixels > max_megapixels * 1_000_000:
+        raise TooLargeError(
+            f"{size[0]} x {size[1]} pixels, more than max_megapixels = {max_megapixels} allows."
+            " Raise that setting to take such images."
+        )
+
+
+def _refuse_blank_end(image: Image.Image, data: bytes) -> None:
+    """Refuse a JPEG whose end is zeros where its picture should be: a copy that is not done yet.
+
+    Pillow decodes such a file without an error (faults.md). Entropy-coded data holds no markers,
+    so that a picture is whole exactly when an end-of-image marker follows its last scan.
+    """
+    if image.format not in {"JPEG", "MPO"} or not data.endswith(bytes(512)):
+        return
+    if data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda"):
+        raise DecodeError(
+            "the image data ends in zeros: the copy is not complete."
+            " Copy it again from the camera or a backup."
+        )

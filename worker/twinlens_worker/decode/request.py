@@ -1,0 +1,75 @@
+"""What is asked of a decoder and what it answers. These travel between processes by pickle."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twinlens.errors import PhotoError
+
+
+@dataclass(frozen=True, slots=True)
+class KnownVectors:
+    """Where to look up whether a content already has a vector, so that it need not be decoded."""
+
+    catalogue: Path
+    model_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class DecodeRequest:
+    """One photo to read."""
+
+    path: bytes
+    """Absolute. Its last part must not be a symbolic link: resolve it first where links count."""
+
+    input_size: int
+    """Side S, in pixels, of the square that the model wants."""
+
+    thumbnails: Path | None
+    """Folder of the thumbnail cache, or None for no thumbnail."""
+
+    known: KnownVectors | None
+    """Contents that have a vector here are hashed only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """What one photo holds. The hash is of exactly the bytes that gave the pixels."""
+
+    sha256: bytes
+    size: int
+    """Bytes of the file."""
+
+    pixels: NDArray[np.uint8] | None = None
+    """(S, S, 3) RGB, sRGB, upright, the whole frame squashed to a square; None when known."""
+
+    width: int | None = None
+    """Of the original as shown (after orientation), not of the scaled decode."""
+
+    height: int | None = None
+
+    format: str | None = None
+    """``JPEG``, ``PNG``, ``HEIF``, ``RAW`` and so on."""
+
+    taken_at: str | None = None
+    """Capture time by the camera's clock, ISO 8601; with an offset where the camera wrote one."""
+
+    camera: str | None = None
+
+
+READY = "ready"
+"""What a decoder process says once it has imported everything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a decoder process says to one request."""
+
+    result: Decoded | PhotoError
+
+    last: bool
+    """Whether the process ends now and another must take its place."""
