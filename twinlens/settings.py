@@ -45,9 +45,6 @@ class Settings:
     batch_size: int = 32
     """Photos embedded and committed together."""
 
-    batch_seconds: float = 0.05
-    """Longest time a photo waits for its batch to fill."""
-
     lease_seconds: float = 300.0
     """How long a worker may hold a photo before it is handed out again."""
 
@@ -200,9 +197,6 @@ def _checked(settings: Settings) -> Settings:
         "decode_megabytes": 64,
         "max_megapixels": 1,
         "snapshot_tail": 1,
-        "batch_seconds": 0,
-        "tombstone_days": 0,
-        "settle_seconds": 0,
         "sweep_seconds": 1,
         "poll_seconds": 1,
         "lease_seconds": 1,
