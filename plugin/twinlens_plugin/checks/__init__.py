@@ -1,0 +1,1 @@
+"""What ``twinlens doctor`` looks at: catalogue, disk and index, each compared with the others."""

@@ -1,0 +1,36 @@
+"""``twinlens remove-root``: forget a folder."""
+
+from __future__ import annotations
+
+import click
+
+from twinlens.roots import remove_root
+from twinlens_plugin import output
+from twinlens_plugin.options import PATH, Session, common
+from twinlens_plugin.places import watched_root
+
+
+@click.command("remove-root")
+@click.argument("folder", type=PATH)
+@common
+def command(folder: bytes, session: Session) -> None:
+    r"""Forget a watched FOLDER, by path or by name. The photos stay untouched.
+
+    What was learned of its photos is forgotten too, where no other folder holds the same ones.
+
+    \b
+    Example:
+      twinlens remove-root ~/Pictures
+    """
+    with session.open_to_read():
+        pass  # so that a library is not made just to find nothing in it
+    with session.open_to_write() as catalogue:
+        root = watched_root(catalogue, folder)
+        count = remove_root(catalogue, root)
+    if session.as_json:
+        output.write_json({**output.json_path(root.path), "photos": count})
+    else:
+        photos = output.plural(count, "photo")
+        output.write_lines(
+            [f"Forgot {output.shown(root.path)} ({photos}). Its files are untouched."]
+        )

@@ -1,0 +1,153 @@
+"""``twinlens similar``: which photos look like this one?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import click
+
+from twinlens.catalogue import Catalogue
+from twinlens.errors import PhotoError
+from twinlens.models import Model, get_model
+from twinlens_plugin import output
+from twinlens_plugin.answers import Answerer, Match
+from twinlens_plugin.errors import EmptyLibraryError
+from twinlens_plugin.listed import read_list
+from twinlens_plugin.options import PATH, Session, common
+from twinlens_plugin.photos import Lookup, Query
+
+Asked = Query | PhotoError
+"""A photo asked about, or why it cannot be."""
+
+
+@click.command("similar")
+@click.argument("photos", nargs=-1, type=PATH, metavar="PHOTO...")
+@click.option(
+    "-k",
+    "k",
+    type=click.IntRange(1),
+    default=10,
+    metavar="N",
+    help="List at most N photos for each PHOTO (10).",
+)
+@click.option(
+    "--min-score",
+    type=click.FloatRange(-1, 1),
+    default=-1.0,
+    metavar="SCORE",
+    help="List no photo below this score; 1 is the same picture.",
+)
+@click.option("--paths", is_flag=True, help="Print paths alone.")
+@click.option(
+    "-0",
+    "--null",
+    is_flag=True,
+    help="NUL instead of newline, in --files-from and --paths; alone it implies --paths.",
+)
+@click.option(
+    "--files-from",
+    metavar="FILE",
+    help="Ask about the photos listed in FILE too, one a line; - is standard input.",
+)
+@common
+def command(
+    photos: tuple[bytes, ...],
+    k: int,
+    min_score: float,
+    files_from: str | None,
+    session: Session,
+    *,
+    paths: bool,
+    null: bool,
+) -> int:
+    r"""Find the photos that look like a photo, best first, with a score up to 1.
+
+    The photo may be one of the library or any other file. It is not listed itself, but a file with
+    the same bytes is, with score 1.
+
+    \b
+    Example:
+      twinlens similar ~/Pictures/IMG_1041.JPG
+      find new -name '*.jpg' -print0 | twinlens similar --files-from - -0 --json
+    """
+    given = [*photos, *(read_list(files_from, null=null) if files_from else ())]
+    if not given and not files_from:
+        raise click.UsageError("Name a PHOTO, or a list of them with --files-from.")
+    if session.as_json and paths:
+        raise click.UsageError("--json and --paths exclude each other.")
+    just_paths = paths or (null and not files_from and not session.as_json)
+    many = len(given) > 1
+    failed = 0
+    with session.open_to_read() as catalogue:
+        model = get_model(catalogue, "serving")
+        if model is None:
+            raise EmptyLibraryError(
+                f"{session.library.folder}: this library holds no photos yet."
+                " Run: twinlens scan FOLDER"
+            )
+        for asked, matches in _answers(session, catalogue, model, given, k, min_score):
+            if isinstance(asked, PhotoError):
+                output.remark(str(asked))
+                failed += 1
+            elif session.as_json:
+                output.write_json(*_as_json(asked, matches))
+            elif just_paths:
+                output.write_paths([match.path for match in matches], null=null)
+            else:
+                output.write_lines(_as_text(asked, matches, titled=many))
+    return 1 if failed else 0
+
+
+def _answers(
+    session: Session,
+    catalogue: Catalogue,
+    model: Model,
+    given: Sequence[bytes],
+    k: int,
+    min_score: float,
+) -> Iterator[tuple[Asked, list[Match]]]:
+    """Yield each photo asked about with its matches, in the order asked."""
+    lookup = Lookup(catalogue, model)
+    asked = [_look_up(lookup, path) for path in given]
+    unseen = [q.path for q in asked if isinstance(q, Query) and q.vector is None]
+    embedded = _embed(session, model, unseen)
+    answerer = Answerer(catalogue, session.library, model)
+    for query in asked:
+        if isinstance(query, PhotoError):
+            yield query, []
+            continue
+        vector = query.vector or next(embedded)
+        if isinstance(vector, PhotoError):
+            yield vector, []
+        else:
+            yield query, answerer.answer(query, vector, k=k, min_score=min_score)
+
+
+def _look_up(lookup: Lookup, path: bytes) -> Asked:
+    try:
+        return lookup.find(path)
+    except PhotoError as error:
+        return error
+
+
+def _embed(session: Session, model: Model, paths: Sequence[bytes]) -> Iterator[bytes | PhotoError]:
+    if not paths:
+        return iter(())
+    from twinlens_plugin.unseen import embed
+
+    return embed(session, model, paths)
+
+
+def _as_json(query: Query, matches: Sequence[Match]) -> Iterator[dict[str, object]]:
+    asked = output.json_path(query.given, "query")
+    for rank, match in enumerate(matches, start=1):
+        score = round(match.score, 4)
+        yield {**asked, **output.json_path(match.path), "score": score, "rank": rank}
+
+
+def _as_text(query: Query, matches: Sequence[Match], *, titled: bool) -> list[str]:
+    indent = "  " if titled else ""
+    lines = [f"{indent}{match.score:6.3f}  {output.shown(match.path)}" for match in matches]
+    if not lines:
+        lines = [f"{indent}nothing like it"] if titled else []
+    return [output.shown(query.given), *lines] if titled else lines

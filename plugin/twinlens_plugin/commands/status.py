@@ -1,0 +1,156 @@
+"""``twinlens status``: what does the library hold, and what is it waiting for?"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from twinlens import dispatch, ledger, snapshot
+from twinlens.broker import masked
+from twinlens.catalogue import Catalogue
+from twinlens.errors import SnapshotError
+from twinlens.models import Model, get_model
+from twinlens.roots import Root, list_roots
+from twinlens_plugin import output
+from twinlens_plugin.options import Session, common
+
+Facts = dict[str, Any]
+
+
+@click.command("status")
+@common
+def command(session: Session) -> None:
+    r"""Say what the library holds and what it is waiting for.
+
+    Photos, the work that remains, folders, model, index, the processes that run, and whatever
+    stands in their way.
+
+    \b
+    Example:
+      twinlens status
+      twinlens status --json | jq .photos.pending
+    """
+    with session.open_to_read() as catalogue:
+        facts = _facts(session, catalogue)
+    if session.as_json:
+        output.write_json(facts)
+    else:
+        output.write_lines(_as_text(facts))
+
+
+def _facts(session: Session, catalogue: Catalogue) -> Facts:
+    serving, target = get_model(catalogue, "serving"), get_model(catalogue, "target")
+    broker = session.settings.broker
+    return {
+        "library": str(session.library.folder),
+        "photos": asdict(ledger.counts(catalogue)),
+        "roots": [_root(catalogue, root) for root in list_roots(catalogue)],
+        "model": {
+            "serving": _model(serving),
+            "target": _model(target),
+        },
+        "index": _index(session, catalogue, serving) if serving else None,
+        "running": {role: session.library.locked(role) for role in ("watcher", "worker")},
+        "broker": masked(broker) if broker else None,
+        "problems": [
+            text for key in ("worker_problem", dispatch.PROBLEM) if (text := catalogue.meta(key))
+        ],
+    }
+
+
+def _root(catalogue: Catalogue, root: Root) -> Facts:
+    counts = ledger.counts(catalogue, root.id)
+    swept_at = catalogue.value("SELECT swept_at FROM roots WHERE id = ?", (root.id,))
+    return {
+        "name": root.name,
+        **output.json_path(root.path),
+        "online": root.online,
+        "reason": root.reason,
+        "photos": counts.photos,
+        "pending": counts.pending + counts.leased,
+        "quarantined": counts.quarantined,
+        "swept_at": swept_at,
+    }
+
+
+def _model(model: Model | None) -> Facts | None:
+    if model is None:
+        return None
+    return {
+        "name": model.name,
+        "digest": model.digest,
+        "dimension": model.dimension,
+        "copy_threshold": model.copy_threshold,
+    }
+
+
+def _index(session: Session, catalogue: Catalogue, model: Model) -> Facts:
+    vectors = catalogue.value("SELECT count(*) FROM vectors WHERE model_id = ?", (model.id,))
+    try:
+        folder = snapshot.snapshot_folder(session.library.index, model)
+        manifest = snapshot.read_manifest(folder, model)
+    except SnapshotError as error:
+        return {"vectors": vectors, "snapshot": None, "behind": vectors, "problem": str(error)}
+    behind = catalogue.value(
+        "SELECT count(DISTINCT content_id) FROM log WHERE seq > ? AND model_id = ?",
+        (manifest.seq, model.id),
+    )
+    return {"vectors": vectors, "snapshot": manifest.count, "behind": behind, "problem": None}
+
+
+def _as_text(facts: Facts) -> Iterator[str]:
+    photos = facts["photos"]
+    waiting = photos["pending"] + photos["leased"]
+    quarantined = photos["quarantined"]
+    hint = "  (list them: twinlens quarantine)" if quarantined else ""
+    rows = [
+        ("Library", facts["library"]),
+        ("Photos", f"{photos['photos']:,}"),
+        ("Waiting", f"{waiting:,}, {photos['leased']:,} of them in work"),
+        ("Unreadable", f"{quarantined:,}{hint}"),
+        ("Model", _model_text(facts["model"])),
+        ("Index", _index_text(facts["index"])),
+        ("Running", ", ".join(r for r, runs in facts["running"].items() if runs) or "nothing"),
+        *([("Broker", facts["broker"])] if facts["broker"] else []),
+        *(("Problem", problem) for problem in facts["problems"]),
+    ]
+    yield from output.columns(rows)
+    yield "Folders" if facts["roots"] else "No folders. Add one: twinlens scan FOLDER"
+    yield from output.columns([_root_text(root) for root in facts["roots"]], indent=2)
+
+
+def _root_text(root: Facts) -> tuple[str, ...]:
+    state = "" if root["online"] else f"  OFFLINE: {root['reason']}"
+    swept = root["swept_at"]
+    ago = "never compared" if swept is None else f"compared {_ago(time.time() - swept)}"
+    path = output.shown(root["path"].encode("utf-8", "surrogateescape"))
+    return f"{root['photos']:,} photos".rjust(9), ago, path + state
+
+
+def _ago(seconds: float) -> str:
+    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= size:
+            return f"{seconds / size:.0f} {unit} ago"
+    return "just now"
+
+
+def _model_text(model: Facts) -> str:
+    serving, target = model["serving"], model["target"]
+    if serving is None:
+        return "none yet"
+    text = f"{serving['name']} ({serving['digest'][:12]}, {serving['dimension']} numbers)"
+    if target == serving:
+        return text
+    return f"{text}, until {target['name']} ({target['digest'][:12]}) has caught up"
+
+
+def _index_text(index: Facts | None) -> str:
+    if index is None:
+        return "none yet"
+    if index["problem"]:
+        return f"{index['vectors']:,} vectors, no snapshot in use: {index['problem']}"
+    return f"{index['vectors']:,} vectors, {index['behind']:,} since the last snapshot"

@@ -1,0 +1,80 @@
+"""Which photo of a group to keep.
+
+The keeper is the photo with: 1. the most pixels; 2. then the most bytes, being compressed least;
+3. then the earliest capture time (the file's own time where the camera left none); 4. then the
+oldest file; 5. then the shortest path; 6. then the first path in byte order, so that the choice
+never depends on the order in which photos were found.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+Rank = tuple[int, int, str, int, int, bytes]
+
+_REASONS = (
+    "most pixels",
+    "least compressed",
+    "taken first",
+    "oldest file",
+    "shortest path",
+    "first by name",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """One file that holds a photo, as far as groups care."""
+
+    content_id: int
+    path: bytes
+    """Absolute."""
+    size: int
+    """Bytes."""
+    width: int | None = None
+    height: int | None = None
+    taken_at: str | None = None
+    """EXIF local time, ISO 8601."""
+    mtime_ns: int = 0
+    sha256: bytes = b""
+    online: bool = True
+    """Whether the folder that holds it is there now."""
+    place: tuple[int, int] = (0, 0)
+    """Root and inode: two names of one file (hard links) share it."""
+
+    @property
+    def pixels(self) -> int:
+        """Width times height; 0 where unknown."""
+        return (self.width or 0) * (self.height or 0)
+
+
+def rank(photo: Photo) -> Rank:
+    """Return a key that sorts the best photo first. No two photos have the same."""
+    return (
+        -photo.pixels,
+        -photo.size,
+        photo.taken_at or _file_time(photo.mtime_ns),
+        photo.mtime_ns,
+        len(photo.path),
+        photo.path,
+    )
+
+
+def reason(keeper: Photo, others: Iterable[Photo]) -> str:
+    """Say why ``keeper`` is kept: the first rule by which it beats the best of ``others``."""
+    best = min(map(rank, others), default=None)
+    if best is None:
+        return "the only one"
+    pairs = zip(_REASONS, rank(keeper), best, strict=True)
+    return next((words for words, mine, theirs in pairs if mine != theirs), _REASONS[-1])
+
+
+def _file_time(mtime_ns: int) -> str:
+    """Return a file's time as EXIF has times: local, ISO 8601, without a zone."""
+    try:
+        local = dt.datetime.fromtimestamp(mtime_ns // 10**9)  # noqa: DTZ006  EXIF is local
+    except (OverflowError, ValueError, OSError):
+        return "9999"
+    return local.isoformat()

@@ -1,0 +1,140 @@
+"""The ``twinlens`` command: finds the command named, and turns errors into exit codes.
+
+Exit codes: 0 done, 1 something failed (said which, one line on standard error), 2 wrong usage,
+130 interrupted.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sqlite3
+import sys
+from collections.abc import Mapping, MutableSequence, Sequence
+from typing import Any, NoReturn
+
+import click
+
+from twinlens import __version__
+from twinlens.errors import TwinlensError
+
+COMMANDS: Mapping[str, tuple[str, str]] = {
+    "scan": ("twinlens_plugin.commands.scan", "Read the photos of a folder, once."),
+    "watch": ("twinlens_plugin.commands.watch", "Follow folders, and say what happens in them."),
+    "similar": ("twinlens_plugin.commands.similar", "Find the photos that look like a photo."),
+    "duplicates": ("twinlens_plugin.commands.duplicates", "List photos that are there twice."),
+    "status": ("twinlens_plugin.commands.status", "Say what the library holds and waits for."),
+    "quarantine": ("twinlens_plugin.commands.quarantine", "List photos that cannot be read."),
+    "doctor": ("twinlens_plugin.commands.doctor", "Compare catalogue, index and disk."),
+    "remove-root": ("twinlens_plugin.commands.remove_root", "Forget a folder; photos stay."),
+    "model": ("twinlens_plugin.commands.model", "List the models, or choose one."),
+}
+"""Command: its module, which has a ``command``, and its line in the list of commands."""
+
+INTERRUPTED = 130
+"""128 + SIGINT, as shells have it."""
+
+
+class TwinlensGroup(click.Group):
+    """A group whose commands are imported when called: ``similar`` must start in 0.3 s."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """Return the commands in the order in which a newcomer meets them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import and return one command."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(COMMANDS[cmd_name][0]).command
+        return command
+
+    def format_commands(
+        self,
+        ctx: click.Context,  # noqa: ARG002
+        formatter: click.HelpFormatter,
+    ) -> None:
+        """List the commands without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, short) for name, (_, short) in COMMANDS.items()])
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,  # noqa: ARG002, FBT001, FBT002  click's signature
+        **extra: Any,  # noqa: ANN401
+    ) -> NoReturn:
+        """Run a command and leave with its exit code."""
+        given: MutableSequence[str] = list(sys.argv[1:] if args is None else args)
+        try:
+            code = super().main(
+                given, prog_name or "twinlens", complete_var, standalone_mode=False, **extra
+            )
+            sys.stdout.flush()
+        except Exception as error:  # noqa: BLE001  the one place where errors become exit codes
+            code = _report(error, debug=_wants_debug(given))
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+@click.group(
+    cls=TwinlensGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 88},
+)
+@click.version_option(__version__, prog_name="twinlens")
+@click.option("--debug", is_flag=True, expose_value=False, help="Show a traceback on errors.")
+def cli() -> None:
+    r"""Which of these photos are duplicates, and which look alike?
+
+    \b
+    Example:
+      twinlens scan ~/Pictures
+      twinlens duplicates
+      twinlens similar ~/Pictures/IMG_1041.JPG
+    """
+
+
+def main() -> None:
+    """Run the command line."""
+    cli()
+
+
+def _wants_debug(args: Sequence[str]) -> bool:
+    options = args[: args.index("--")] if "--" in args else args
+    return "--debug" in options
+
+
+def _report(error: Exception, *, debug: bool) -> int:
+    """Say in one line what went wrong; return the exit code."""
+    if isinstance(error, BrokenPipeError):
+        # The reader has what it wanted. Python would complain at exit about the unwritten rest.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    if isinstance(error, click.Abort):
+        return INTERRUPTED
+    if debug and not isinstance(error, click.ClickException):
+        import traceback
+
+        traceback.print_exception(error)
+    click.echo(f"twinlens: {_one_line(error)}", err=True)
+    return error.exit_code if isinstance(error, click.ClickException) else 1
+
+
+def _one_line(error: Exception) -> str:
+    match error:
+        case click.UsageError(ctx=context):
+            path = context.command_path if context else "twinlens"
+            text = f"{error.format_message()} See: {path} --help"
+        case click.ClickException():
+            text = error.format_message()
+        case TwinlensError():
+            text = str(error)
+        case sqlite3.Error():
+            text = f"the catalogue cannot be used: {error}. Free disk space? Run: twinlens doctor"
+        case OSError(filename=name, strerror=why) if name is not None:
+            text = f"{os.fsdecode(name)}: {why}. Check the path and its permissions."
+        case _:
+            kind = type(error).__name__
+            text = f"this should not happen: {kind}: {error}. Add --debug for a report to send us."
+    return " ".join(text.split()).encode("utf-8", "backslashreplace").decode()

@@ -1,0 +1,84 @@
+"""Options that every command takes, and what they stand for: the session."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from twinlens.catalogue import Catalogue
+from twinlens.library import Library
+from twinlens.settings import Settings, load_settings
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+PATH = click.Path(path_type=bytes)
+"""Any path the system can hold: names need not be UTF-8."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What a command works with."""
+
+    settings: Settings
+    config: Path | None
+    """The config file given, to be handed to child processes."""
+    as_json: bool
+
+    @property
+    def library(self) -> Library:
+        """The library folder."""
+        return Library(self.settings.library)
+
+    def open_to_read(self) -> Catalogue:
+        """Open the catalogue for reading. Raises CatalogueError."""
+        return Catalogue.open_to_read(self.library.catalogue)
+
+    def open_to_write(self) -> Catalogue:
+        """Open the catalogue, made first where there is none. Raises LibraryError too."""
+        self.library.create()
+        return Catalogue.open(self.library.catalogue)
+
+    def child_arguments(self) -> list[str]:
+        """Return the options that make a child process work on the same library."""
+        config = ["--config", str(self.config.absolute())] if self.config else []
+        return ["--library", str(self.library.folder), *config]
+
+
+def common(function: Function) -> Function:
+    """Add ``--library --config --json --debug``; the command gets a ``session`` instead."""
+
+    @functools.wraps(function)
+    def with_session(
+        *args: object, library: Path | None, config: Path | None, as_json: bool, **rest: object
+    ) -> object:
+        settings = load_settings(os.environ, config=config, library=library)
+        return function(*args, session=Session(settings, config, as_json), **rest)
+
+    options = (
+        click.option(
+            "--library",
+            type=click.Path(path_type=Path),
+            metavar="DIR",
+            help="Folder of the library (or TWINLENS_LIBRARY).",
+        ),
+        click.option(
+            "--config",
+            type=click.Path(path_type=Path),
+            metavar="FILE",
+            help="Settings to use instead of config.toml in the library.",
+        ),
+        click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line."),
+        click.option(
+            "--debug", is_flag=True, expose_value=False, help="Show a traceback on errors."
+        ),
+    )
+    wrapped: Any = with_session
+    for option in reversed(options):
+        wrapped = option(wrapped)
+    return wrapped  # type: ignore[no-any-return]

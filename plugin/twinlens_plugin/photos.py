@@ -1,0 +1,104 @@
+"""Photos as queries: is this path one that the catalogue knows, as it is on disk now?"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from twinlens.catalogue import Catalogue
+from twinlens.errors import PhotoError, UnreadableError, VanishedError
+from twinlens.ledger import FileStat
+from twinlens.models import Model
+from twinlens.roots import Root, list_roots
+from twinlens_plugin.output import absolute, shown
+from twinlens_plugin.relations import CURRENT, below
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A photo asked about."""
+
+    given: bytes
+    """The path as it was given."""
+    path: bytes
+    """Its real, absolute path."""
+    content_id: int | None = None
+    """Its content, where the catalogue knows it."""
+    vector: bytes | None = None
+    """The catalogue's vector of that content; None: it has to be embedded."""
+
+
+class Lookup:
+    """Finds photos in the catalogue by path, and by their bytes where the path is unknown."""
+
+    def __init__(self, catalogue: Catalogue, model: Model) -> None:
+        self._catalogue = catalogue
+        self._model = model
+        self._roots = list_roots(catalogue)
+
+    def find(self, given: bytes) -> Query:
+        """Look one photo up.
+
+        A file below a root whose size, time or inode is not the recorded one is treated as never
+        seen. Raises UnreadableError, VanishedError for what is no readable file.
+        """
+        path = absolute(given)
+        root = next((root for root in self._roots if below(path, root.path)), None)
+        known = self._by_path(root, path) if root else None
+        return Query(given, path, *(known or self._by_bytes(path)))
+
+    def _by_path(self, root: Root, path: bytes) -> tuple[int, bytes] | None:
+        row = self._catalogue.row(
+            "SELECT f.content_id, size, mtime_ns, ctime_ns, inode, vector FROM files f"  # noqa: S608
+            " LEFT JOIN jobs ON file_id = f.id"
+            " JOIN vectors v ON v.content_id = f.content_id AND v.model_id = ?"
+            f" WHERE root_id = ? AND f.path = ? AND {CURRENT}",
+            (self._model.id, root.id, os.path.relpath(path, root.path)),
+        )
+        if row is None:
+            return None
+        recorded = FileStat(row["size"], row["mtime_ns"], row["ctime_ns"], row["inode"])
+        # A photo of a disk that is away is answered from the catalogue.
+        if root.online and not recorded.same_bytes(_stat(path)):
+            return None
+        return row["content_id"], row["vector"]
+
+    def _by_bytes(self, path: bytes) -> tuple[int, bytes | None] | tuple[None, None]:
+        """Hashing takes milliseconds, embedding seconds: copies of known photos need no model."""
+        row = self._catalogue.row(
+            "SELECT c.id, vector FROM contents c"
+            " LEFT JOIN vectors v ON v.content_id = c.id AND v.model_id = ? WHERE sha256 = ?",
+            (self._model.id, _sha256(path)),
+        )
+        return (row["id"], row["vector"]) if row else (None, None)
+
+
+def _stat(path: bytes) -> FileStat:
+    try:
+        found = os.stat(path)  # noqa: PTH116  bytes
+    except OSError as error:
+        raise _refused(path, error) from error
+    if not stat.S_ISREG(found.st_mode):
+        kind = "a folder" if stat.S_ISDIR(found.st_mode) else "no file"
+        raise UnreadableError(f"{shown(path)}: is {kind}, not a photo. Name a photo.")
+    return FileStat.of(found)
+
+
+def _sha256(path: bytes) -> bytes:
+    _stat(path)  # before opening: a FIFO would hang
+    try:
+        with Path(os.fsdecode(path)).open("rb") as handle:
+            return hashlib.file_digest(handle, "sha256").digest()
+    except OSError as error:
+        raise _refused(path, error) from error
+
+
+def _refused(path: bytes, error: OSError) -> PhotoError:
+    if error.errno in (errno.ENOENT, errno.ENOTDIR):
+        return VanishedError(f"{shown(path)}: no such file. Check the path.")
+    why = os.strerror(error.errno or errno.EIO)
+    return UnreadableError(f"{shown(path)}: cannot be read: {why}. Correct its permissions.")

@@ -1,0 +1,35 @@
+"""Folders named on the command line, as the catalogue has them."""
+
+from __future__ import annotations
+
+import os
+
+from twinlens.catalogue import Catalogue
+from twinlens.errors import RootError
+from twinlens.roots import Root, list_roots
+from twinlens_plugin.output import absolute, shown
+from twinlens_plugin.relations import below
+
+
+def part_of_library(catalogue: Catalogue, folder: bytes) -> bytes:
+    """Return the real path of a folder that is watched, lies in a watched one, or holds one.
+
+    Raises RootError.
+    """
+    real = absolute(folder)
+    roots = list_roots(catalogue)
+    if any(below(real, root.path) or below(root.path, real) for root in roots):
+        return real
+    raise RootError(f"{shown(real)}: not watched. Run: twinlens scan {shown(real)}")
+
+
+def watched_root(catalogue: Catalogue, given: bytes) -> Root:
+    """Return the root at a path, or of a name. The folder may be gone. Raises RootError."""
+    paths = {absolute(given), os.path.abspath(given)}  # noqa: PTH100  bytes
+    name = os.fsdecode(given)
+    roots = list_roots(catalogue)
+    for root in roots:
+        if root.path in paths or root.name == name:
+            return root
+    known = ", ".join(shown(root.path) for root in roots) or "none"
+    raise RootError(f"{shown(given)}: not a watched folder. Watched: {known}.")

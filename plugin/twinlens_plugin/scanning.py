@@ -1,0 +1,184 @@
+"""A scan: the watcher sweeps, the worker embeds, and we wait until the library is caught up."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+
+from twinlens import dispatch
+from twinlens.broker import make_app
+from twinlens.catalogue import Catalogue
+from twinlens.models import get_model
+from twinlens.roots import Root
+from twinlens_plugin.children import Child, python_module
+from twinlens_plugin.errors import ChildError
+from twinlens_plugin.interrupts import Interrupt
+from twinlens_plugin.options import Session
+from twinlens_plugin.progress import Bar, Progress, caught_up, read_progress
+from twinlens_plugin.supervise import Supervised
+
+TICK_SECONDS = 0.2
+SWEEP_TRIES = 3
+STALL_SECONDS = 20.0
+"""With a broker: no photo done for so long, and we say that perhaps no worker is there."""
+
+PROBLEMS = ("worker_problem", dispatch.PROBLEM)
+"""Notes in the catalogue about what stands in the way."""
+
+
+def worker(session: Session, say: Callable[[str], None]) -> Supervised:
+    """Return the embedded worker of a library, not started yet."""
+    command = python_module("twinlens_worker", *session.child_arguments(), "--stop-on-eof")
+    return Supervised("worker", command, session.library, say)
+
+
+def watcher(session: Session, say: Callable[[str], None]) -> Supervised:
+    """Return the watcher of a library, not started yet."""
+    command = python_module("twinlens_watcher", *session.child_arguments(), "--stop-on-eof")
+    return Supervised("watcher", command, session.library, say)
+
+
+class Sweep:
+    """One comparison of folders and catalogue, by the watcher's program."""
+
+    def __init__(
+        self,
+        session: Session,
+        roots: Sequence[Root],
+        say: Callable[[str], None],
+        *,
+        accept_deletions: bool,
+    ) -> None:
+        more = ["--accept-deletions"] if accept_deletions else []
+        folders = [os.fsdecode(root.path) for root in roots]
+        arguments = [*session.child_arguments(), "--once", *more, "--stop-on-eof", "--", *folders]
+        self._command = python_module("twinlens_watcher", *arguments)
+        self._say = say
+        self._tries = 1
+        self._child: Child | None = Child(self._command, say)
+
+    def running(self) -> bool:
+        """Tell whether it goes on; a sweep that died is started again. Raises ChildError."""
+        if self._child is None:
+            return False
+        code = self._child.poll()
+        if code is None:
+            return True
+        words = self._child.last_words()
+        self._child.stop(0)
+        self._child = None
+        if code == 0:
+            return False
+        if code in (1, 2) or self._tries == SWEEP_TRIES:
+            raise ChildError(words.removeprefix("twinlens-watcher: "))
+        self._tries += 1
+        self._child = Child(self._command, self._say)
+        return True
+
+    def stop(self) -> None:
+        """Stop it in good order."""
+        if self._child is not None:
+            self._child.stop(10)
+            self._child = None
+
+
+class Problems:
+    """Says what stands in the way, each thing once."""
+
+    def __init__(self, catalogue: Catalogue, say: Callable[[str], None]) -> None:
+        self._catalogue = catalogue
+        self._say = say
+        self._said: dict[str, str] = {}
+
+    def tick(self) -> None:
+        """Say what is new."""
+        for key in PROBLEMS:
+            problem = self._catalogue.meta(key) or ""
+            if problem and problem != self._said.get(key):
+                self._say(problem)
+            self._said[key] = problem
+
+
+class Hands:
+    """Whoever embeds: a worker of ours, the one that runs already, or the broker's."""
+
+    def __init__(self, session: Session, catalogue: Catalogue, say: Callable[[str], None]) -> None:
+        self._catalogue = catalogue
+        self._library = session.library
+        self._say = say
+        self._worker: Supervised | None = None
+        self._dispatcher: dispatch.Dispatcher | None = None
+        self._stalled_since = time.monotonic()
+        self._seen: Progress | None = None
+        if session.settings.broker:
+            app = make_app(session.settings.broker)
+            self._dispatcher = dispatch.Dispatcher(catalogue, session.settings, app)
+        else:
+            self._worker = worker(session, say)
+
+    def tick(self, progress: Progress) -> None:
+        """See that the work is taken. Raises ChildError where the worker does not stay alive."""
+        if self._worker:
+            self._worker.tick(progress.done)
+            return
+        assert self._dispatcher is not None
+        if not self._library.locked("watcher"):  # it would send the same
+            self._dispatcher.tick()
+        self._notice_stall(progress)
+
+    def stop(self) -> None:
+        """Stop a worker of ours in good order."""
+        if self._worker:
+            self._worker.stop()
+
+    def _notice_stall(self, progress: Progress) -> None:
+        now = time.monotonic()
+        if progress != self._seen:
+            self._seen, self._stalled_since = progress, now
+        elif now - self._stalled_since > STALL_SECONDS:
+            self._stalled_since = float("inf")  # once is enough
+            known = get_model(self._catalogue, "target") is not None
+            queues = "embed" if known else "embed,commit,query"
+            self._say(
+                f"no worker takes the work. Start one: twinlens-worker --queues {queues}"
+                " (Ctrl-C here loses nothing)"
+            )
+
+
+def run_scan(
+    session: Session,
+    catalogue: Catalogue,
+    roots: Sequence[Root],
+    interrupt: Interrupt,
+    *,
+    accept_deletions: bool,
+) -> bool:
+    """Read the photos of ``roots``; return whether all was done, or a signal came before.
+
+    Children are stopped in good order in any case. Raises ChildError.
+    """
+    bar = Bar("Reading photos")
+    problems = Problems(catalogue, bar.say)
+    hands = Hands(session, catalogue, bar.say)
+    sweep = Sweep(session, roots, bar.say, accept_deletions=accept_deletions)
+    # A first scan will need the worker: it loads its model while the watcher looks around.
+    needed = get_model(catalogue, "target") is None
+    try:
+        while True:
+            sweeping = sweep.running()
+            idle = caught_up(catalogue)
+            if idle and not sweeping:
+                return True
+            needed = needed or not idle
+            progress = read_progress(catalogue)
+            bar.show(progress)
+            problems.tick()
+            if needed:
+                hands.tick(progress)
+            if interrupt.wait(TICK_SECONDS):
+                return False
+    finally:
+        bar.close()
+        sweep.stop()
+        hands.stop()
