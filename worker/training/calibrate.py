@@ -6,12 +6,12 @@ from typing import Final
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from twinlens_worker.models.pocket import PocketNet
 
 from training.augment import Augmenter
 from training.draw import Draw
 from training.photos import PhotoSet
 from training.trainer import clean_views, embed
+from twinlens_worker.models.pocket import PocketNet
 
 EDITS: Final = 12
 """Edited views of each held-out photo."""

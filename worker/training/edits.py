@@ -71,7 +71,9 @@ def _grey(image: Image.Image, _rng: Generator) -> Image.Image:
 
 
 def _filter(image: Image.Image, rng: Generator) -> Image.Image:
-    dark, light = ((40, 26, 13), (255, 240, 192)) if rng.random() < 0.5 else ((0, 20, 60), (255, 230, 200))
+    dark, light = (
+        ((40, 26, 13), (255, 240, 192)) if rng.random() < 0.5 else ((0, 20, 60), (255, 230, 200))
+    )
     tinted = ImageOps.colorize(image.convert("L"), dark, light)
     return Image.blend(image, tinted, float(rng.uniform(0.5, 1.0)))
 
@@ -114,7 +116,9 @@ def _sticker(image: Image.Image, rng: Generator) -> Image.Image:
     radius = min(image.size) * rng.uniform(0.1, 0.22)
     x, y = rng.uniform(radius, image.width - radius), rng.uniform(radius, image.height - radius)
     draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=(255, 210, 60))
-    draw.chord((x - radius / 2, y - radius / 2, x + radius / 2, y + radius / 2), 0, 180, fill="black")
+    draw.chord(
+        (x - radius / 2, y - radius / 2, x + radius / 2, y + radius / 2), 0, 180, fill="black"
+    )
     return image
 
 

@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import torch
-from twinlens_worker.models import pocket_file
-from twinlens_worker.models.pocket import PocketNet
 
 from training import calibrate
 from training.checkpoint import RunFolder
@@ -16,6 +14,8 @@ from training.photos import PhotoSet, load
 from training.procedural import generate
 from training.train import PROCEDURAL
 from training.trainer import MEAN, STD
+from twinlens_worker.models import pocket_file
+from twinlens_worker.models.pocket import PocketNet
 
 VERSION: Final = "1"
 

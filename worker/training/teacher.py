@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from twinlens_worker.models import descriptor
 
 from training.photos import PhotoSet
+from twinlens_worker.models import descriptor
 
 CHUNK = 256
 

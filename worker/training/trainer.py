@@ -13,13 +13,13 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from twinlens_worker.models.pocket import PocketNet, fresh_network
 
 from training import losses, metrics
 from training.augment import Augmenter
 from training.checkpoint import RunFolder
 from training.draw import Draw
 from training.photos import PhotoSet
+from twinlens_worker.models.pocket import PocketNet, fresh_network
 
 MEAN: Final = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1)
 STD: Final = torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1)
