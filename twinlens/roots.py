@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from twinlens.catalogue import Catalogue
@@ -124,21 +124,16 @@ def set_swept(catalogue: Catalogue, root: Root, now: float) -> None:
         tx.execute("UPDATE roots SET swept_at = ? WHERE id = ?", (now, root.id))
 
 
-def mark_again(root: Root) -> None:
-    """Write a root's marker anew, in a folder that its user says is the right one.
+def mark_again(catalogue: Catalogue, root: Root) -> Root:
+    """Accept the folder that is at the root's path now as the root; return the root as it is then.
 
-    That is the way back after the folder itself was deleted and made again.
-    Raises RootError where the folder is not there or cannot be written to.
+    That is the way back after the folder was deleted and made again, or after its disk was
+    replaced: the user says that it is the right one.
     """
-    if root.marker is None:
-        return
-    try:
-        (root.folder / MARKER_NAME).write_text(root.marker + "\n", encoding="utf-8")
-    except OSError as error:
-        raise RootError(
-            f"{printable(root.path)}: cannot write its marker {MARKER_NAME}: {error.strerror}."
-            " Check that the folder is there and writable."
-        ) from error
+    marker = _place_marker(root.folder, root.marker or uuid.uuid4().hex)
+    with catalogue.write_tx() as tx:
+        tx.execute("UPDATE roots SET marker = ? WHERE id = ?", (marker, root.id))
+    return replace(root, marker=marker)
 
 
 def why_offline(root: Root) -> str | None:

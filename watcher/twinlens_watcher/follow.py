@@ -53,6 +53,11 @@ class Follower:
         except OSError as error:
             return f"the folder cannot be read: {error.strerror}"
 
+    def accept_folder(self) -> None:
+        """Take the folder that is there now for the root: its user says so."""
+        if self.why_offline() is not None and self.root.folder.is_dir():
+            self.root = roots.mark_again(self.catalogue, self.root)
+
     def look(self, paths: Iterable[bytes]) -> int:
         """Read paths that may have changed and record those that are settled; return how many."""
         reader = Reader(self.root.path)
@@ -127,8 +132,9 @@ class Follower:
 
     def go_online(self) -> None:
         """Record that the root is there."""
-        if not self.root.online:
-            log.info("%s: online", printable(self.root.path))
+        if self.root.online:
+            return
+        log.info("%s: online", printable(self.root.path))
         roots.set_online(self.catalogue, self.root, reason=None, now=self.clock.wall())
         self._reread_root()
 

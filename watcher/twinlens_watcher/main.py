@@ -73,24 +73,53 @@ def _run(
 ) -> None:
     library = Library(settings.library)
     library.create()
+    work = _sweep_once if once else _watch
+    try:
+        work(library, settings, paths, bell, accept_deletions)
+    except sqlite3.Error as error:
+        raise CatalogueError(
+            f"{library.catalogue}: cannot be used: {error}."
+            " Check that its disk is not full and that it can be written, then try again."
+        ) from error
+
+
+def _sweep_once(
+    library: Library,
+    settings: Settings,
+    paths: Sequence[Path],
+    bell: Bell,
+    accept_deletions: bool,  # noqa: FBT001
+) -> None:
     with Catalogue.open(library.catalogue) as catalogue:
-        chosen = choose_roots(list_roots(catalogue), paths)
-        if not once:
-            raise NotImplementedError
-        try:
-            sweep_once(
-                catalogue,
-                chosen,
-                settings,
-                accept_deletions=accept_deletions,
-                pause=bell.check,
-                sleep=bell.sleep,
-            )
-        except sqlite3.Error as error:
-            raise CatalogueError(
-                f"{library.catalogue}: cannot be written: {error}."
-                " Check that its disk is not full, then try again."
-            ) from error
+        sweep_once(
+            catalogue,
+            choose_roots(list_roots(catalogue), paths),
+            settings,
+            accept_deletions=accept_deletions,
+            pause=bell.check,
+            sleep=bell.sleep,
+        )
+
+
+def _watch(
+    library: Library,
+    settings: Settings,
+    paths: Sequence[Path],
+    bell: Bell,
+    accept_deletions: bool,  # noqa: FBT001
+) -> None:
+    from twinlens_watcher.service import Service
+
+    with library.lock("watcher"), Catalogue.open(library.catalogue) as catalogue:
+        chosen = choose_roots(list_roots(catalogue), paths) if paths else None
+        service = Service(
+            catalogue,
+            settings,
+            bell,
+            only=None if chosen is None else [root.id for root in chosen],
+            accept_deletions=accept_deletions,
+        )
+        service.run()
 
 
 def choose_roots(known: Sequence[Root], paths: Sequence[Path]) -> list[Root]:

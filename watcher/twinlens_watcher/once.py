@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from twinlens.catalogue import Catalogue
 from twinlens.errors import RootError
 from twinlens.media import printable
-from twinlens.roots import Root, mark_again
+from twinlens.roots import Root
 from twinlens.settings import Settings
 from twinlens_watcher.clock import Clock, SystemClock
 from twinlens_watcher.follow import Follower
@@ -42,8 +42,8 @@ def sweep_once(
     for root in roots:
         local = is_local(root.folder)
         follower = Follower(catalogue, root, clock, settings.settle_seconds, local=local)
-        if accept_deletions and root.folder.is_dir() and follower.why_offline() is not None:
-            mark_again(root)
+        if accept_deletions:
+            follower.accept_folder()
         found = Sweep(follower, accept_deletions=accept_deletions, pause=pause).all()
         if found.offline is None:
             log.info("%s: %s", printable(root.path), found.summary())

@@ -44,6 +44,11 @@ class Swept:
     moved: int = 0
     deleted: int = 0
 
+    @property
+    def changes(self) -> int:
+        """How much was not as the catalogue had it."""
+        return self.recorded + self.moved + self.deleted
+
     def summary(self) -> str:
         """Return one line for the log."""
         return (
@@ -75,12 +80,13 @@ class Sweep:
 
     def all(self) -> Swept:
         """Sweep the whole root."""
+        was_online = self._follower.root.online
         if self._is_offline():
             return self.found
         self._compare([b""])
         if not self._is_offline():
             self._conclude()
-        if self.found.offline is None:
+        if self.found.offline is None and was_online == self._follower.root.online:
             self._follower.go_online()
             roots.set_swept(self._follower.catalogue, self._follower.root, self._now())
         return self.found
