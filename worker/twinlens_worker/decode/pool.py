@@ -107,7 +107,7 @@ class _Keeper(threading.Thread):
         while (task := self._tasks.get()) is not None:
             if not task.future.cancelled():
                 self._serve(task)
-        self._process.kill()
+        self._process.close()
 
     def stop(self) -> None:
         """End the process, now, and the thread after it."""

@@ -71,6 +71,11 @@ class DecoderProcess:
             if self._child is not None:
                 self._child.kill()
 
+    def close(self) -> None:
+        """End the child and wait until it is gone; for the thread that uses this process."""
+        self.kill()
+        self._end()
+
     def _launch(self, descriptor: int) -> None:
         arguments = (
             descriptor,
