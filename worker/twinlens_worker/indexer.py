@@ -116,7 +116,8 @@ class Indexer:
         try:
             manifest, index = snapshot.open_snapshot(self._folder, self.model, view=False)
         except SnapshotError as error:
-            log.info("building the index anew: %s", error)
+            if self._folder.exists():
+                log.warning("building the index anew: %s", error)
             return self._rebuild()
         newest = self._catalogue.value("SELECT coalesce(max(seq), 0) FROM log") or 0
         if manifest.seq > newest:
