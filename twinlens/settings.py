@@ -197,6 +197,8 @@ def _checked(settings: Settings) -> Settings:
         "decode_megabytes": 64,
         "max_megapixels": 1,
         "snapshot_tail": 1,
+        "tombstone_days": 0,
+        "settle_seconds": 0,
         "sweep_seconds": 1,
         "poll_seconds": 1,
         "lease_seconds": 1,
