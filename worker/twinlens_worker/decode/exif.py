@@ -15,6 +15,11 @@ _LONGEST = 80
 _MOMENT = re.compile(r"(\d{4})[:/-](\d\d)[:/-](\d\d)[ T](\d\d):(\d\d):(\d\d)")
 _OFFSET = re.compile(r"[+-](?:0\d|1[0-4]):[0-5]\d|Z")
 
+_COMPANY = re.compile(
+    r"[ ,]+(?:(?:imaging|optical|electric|corporation|corp|company|co|ltd|inc|gmbh)[., ]*)+$", re.I
+)
+"""What follows the name people know: ``NIKON CORPORATION``, ``OLYMPUS OPTICAL CO.,LTD``."""
+
 _TIMES = (
     (
         ExifTags.Base.DateTimeOriginal,
@@ -92,8 +97,8 @@ def iso_time(moment: object, fraction: object = None, offset: object = None) -> 
 
 def camera_name(make: object, model: object) -> str | None:
     """Return make and model as one name, the make not twice: ``NIKON D70``, ``Apple iPhone 12``."""
-    make, model = _text(make), _text(model)
-    if model and make.split(" ")[0].casefold() in model.casefold():
+    make, model = _COMPANY.sub("", _text(make)).strip(), _text(model)
+    if model.casefold().split(" ")[0] in make.casefold().split(" "):
         make = ""
     return f"{make} {model}".strip()[:_LONGEST] or None
 

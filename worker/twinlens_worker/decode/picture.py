@@ -9,11 +9,12 @@ from dataclasses import dataclass
 import pillow_heif
 from PIL import AvifImagePlugin, Image
 
-from twinlens.errors import DecodeError, TooLargeError
+from twinlens.errors import TooLargeError
 from twinlens_worker.decode import jpeg2000
 from twinlens_worker.decode.colour import to_rgb
 from twinlens_worker.decode.exif import Facts, facts
 from twinlens_worker.decode.thumbnail import LONGEST_SIDE
+from twinlens_worker.decode.whole import refuse_half
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "DIB", "GIF", "HEIF", "AVIF", "JPEG2000")
 """What a file may be, whatever it is called: EPS would start Ghostscript, others are no photos."""
@@ -23,6 +24,9 @@ _PLUGINS = ("Bmp", "Gif", "Jpeg", "Jpeg2K", "Mpo", "Png", "Tiff", "WebP")
 
 _NAMES = {"MPO": "JPEG", "DIB": "BMP"}
 """Variants that people know by another name. MPO is JPEG with more pictures behind the first."""
+
+_UPRIGHT_BY_PILLOW = ("TIFF",)
+"""Formats whose plugin obeys the orientation itself. (That for HEIF does too, and resets the tag.)"""
 
 SIDEWAYS = 5
 """EXIF orientations from this one on swap width and height."""
@@ -69,14 +73,16 @@ def read_picture(data: bytes, *, side: int, max_megapixels: int) -> Picture:
 
     Raises DecodeError, TooLargeError, and whatever Pillow raises for damaged data.
     """
+    refuse_half(data)
     image = Image.open(io.BytesIO(data), formats=FORMATS)
     width, height = image.size
     found = facts(image)
+    turn = 1 if image.format in _UPRIGHT_BY_PILLOW else found.orientation
     small = shrunk(image, data, side=side, max_megapixels=max_megapixels)
     return Picture(
-        image=upright(small, found.orientation),
-        width=height if found.orientation >= SIDEWAYS else width,
-        height=width if found.orientation >= SIDEWAYS else height,
+        image=upright(small, turn),
+        width=height if turn >= SIDEWAYS else width,
+        height=width if turn >= SIDEWAYS else height,
         format=_NAMES.get(image.format or "", image.format or ""),
         facts=found,
     )
@@ -91,7 +97,6 @@ def shrunk(image: Image.Image, data: bytes, *, side: int, max_megapixels: int) -
     factor = scale_factor(size, side)
     _ask_for_scaled(image, data, factor)
     refuse_huge(size, image.width * image.height / jpeg2000.reduction(image), max_megapixels)
-    _refuse_blank_end(image, data)
     image.load()
     return to_rgb(image, int(factor * image.width / size[0]))
 
@@ -121,19 +126,4 @@ def refuse_huge(size: tuple[int, int], pixels: float, max_megapixels: int) -> No
         raise TooLargeError(
             f"{size[0]} x {size[1]} pixels, more than max_megapixels = {max_megapixels} allows."
             " Raise that setting to take such images."
-        )
-
-
-def _refuse_blank_end(image: Image.Image, data: bytes) -> None:
-    """Refuse a JPEG whose end is zeros where its picture should be: a copy that is not done yet.
-
-    Pillow decodes such a file without an error (faults.md). Entropy-coded data holds no markers,
-    so that a picture is whole exactly when an end-of-image marker follows its last scan.
-    """
-    if image.format not in {"JPEG", "MPO"} or not data.endswith(bytes(512)):
-        return
-    if data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda"):
-        raise DecodeError(
-            "the image data ends in zeros: the copy is not complete."
-            " Copy it again from the camera or a backup."
         )

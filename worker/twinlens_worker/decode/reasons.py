@@ -14,6 +14,7 @@ _LONGEST = 80
 _UNPRINTABLE = re.compile(r"<[^<>]*object at 0x[0-9a-f]+>|[^ -~]+")
 _CUT_SHORT = ("truncated", "unexpected end", "end of file", "eof", "not enough image data")
 _OUT_OF_MEMORY = ("out of memory", "cannot allocate", "failed to allocate", "memory allocation")
+_NOT_FOR_US = ("unsupported", "not supported", "unknown compression", "cannot handle")
 
 TRUNCATED = (
     "the image data ends early (truncated): the copy is not complete."
@@ -37,6 +38,10 @@ def explained(error: Exception) -> PhotoError:
         )
     if isinstance(error, EOFError) or any(words in said_lower for words in _CUT_SHORT):
         return DecodeError(TRUNCATED)
+    if any(words in said_lower for words in _NOT_FOR_US):
+        return DecodeError(
+            f"a rare kind of image file ({said(error)}). Save it anew in another program."
+        )
     return DecodeError(f"the image data is damaged ({said(error)}). Restore it from a backup.")
 
 
