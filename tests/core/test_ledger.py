@@ -21,7 +21,9 @@ from twinlens.roots import Root
 STAT = FileStat(size=100, mtime_ns=5, ctime_ns=6, inode=7)
 
 
-def lease(catalogue: Catalogue, *, now: float = 3000.0, limit: int = 32, **more: float) -> list[Job]:
+def lease(
+    catalogue: Catalogue, *, now: float = 3000.0, limit: int = 32, **more: float
+) -> list[Job]:
     """Lease as worker ``w`` for 60 s."""
     return ledger.lease(catalogue, "w", now=now, seconds=more.get("seconds", 60.0), limit=limit)
 

@@ -65,8 +65,9 @@ def test_second_holder_is_refused(library: Library, start_python):
     child = start_python(HOLD, library.folder, "indexer")
     assert child.stdout.readline() == b"held\n"
     assert library.locked("indexer")
-    with pytest.raises(AlreadyRunningError, match="another indexer is running"), library.lock(
-        "indexer"
+    with (
+        pytest.raises(AlreadyRunningError, match="another indexer is running"),
+        library.lock("indexer"),
     ):
         pass
     child.kill()
