@@ -33,6 +33,13 @@ class PhotoSet:
         """Return the given rows as a set of their own."""
         return PhotoSet(self.pixels[rows], self.aspects[rows], tuple(self.names[r] for r in rows))
 
+    def picture(self, row: int) -> Image.Image:
+        """Return one photo in its own proportions, its longer side STORED pixels."""
+        square = Image.fromarray(self.pixels[row].permute(1, 2, 0).numpy())
+        aspect = float(self.aspects[row])
+        width, height = (1.0, 1 / aspect) if aspect > 1 else (aspect, 1.0)
+        return square.resize((round(STORED * width), round(STORED * height)))
+
     def split(self) -> tuple["PhotoSet", "PhotoSet"]:
         """Return (training, held out); a photo's side depends on its name alone."""
         held = [zlib.crc32(name.encode()) % HELD_OUT == 0 for name in self.names]

@@ -63,6 +63,7 @@ def write(path: Path, network: "PocketNet", header: PocketHeader) -> None:
     metadata = {"format": FORMAT, "twinlens": json.dumps(asdict(header), sort_keys=True)}
     temporary = path.with_suffix(".tmp")
     save_file(state, temporary, metadata)
+    temporary.chmod(0o644)  # safetensors leaves it to its writer alone; a wheel keeps the mode
     temporary.replace(path)
 
 
