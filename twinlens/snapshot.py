@@ -169,25 +169,26 @@ def _seal(manifest: Manifest) -> str:
 def open_snapshot(folder: Path, model: Model, *, view: bool) -> tuple[Manifest, Index]:
     """Verify and open the current snapshot, mapped (``view``) or loaded to be written to.
 
-    Raises SnapshotError; a file replaced in between is looked up once more.
+    A file that was replaced in between is looked up again. Raises SnapshotError.
     """
-    try:
-        return _open(folder, model, view=view)
-    except FileNotFoundError:
-        pass
-    try:
-        return _open(folder, model, view=view)
-    except FileNotFoundError as error:
-        raise SnapshotError(f"{error.filename}: missing. The worker rebuilds it.") from error
+    missing = ""
+    while True:
+        manifest = read_manifest(folder, model)
+        path = folder / manifest.file
+        try:
+            return manifest, _open(path, manifest, model, view=view)
+        except FileNotFoundError as error:
+            if manifest.file == missing:
+                raise SnapshotError(f"{path}: missing. The worker rebuilds it.") from error
+            missing = manifest.file
 
 
-def _open(folder: Path, model: Model, *, view: bool) -> tuple[Manifest, Index]:
-    manifest = read_manifest(folder, model)
-    path = folder / manifest.file
+def _open(path: Path, manifest: Manifest, model: Model, *, view: bool) -> Index:
     if _sha256(path) != manifest.sha256:
         raise SnapshotError(f"{path}: its checksum is wrong. The worker rebuilds it.")
     index = new_index(model)
     try:
+        kept = _kept(path)
         (index.view if view else index.load)(str(path))
     except (RuntimeError, ValueError, OSError) as error:
         if not path.exists():
@@ -195,13 +196,30 @@ def _open(folder: Path, model: Model, *, view: bool) -> tuple[Manifest, Index]:
         raise SnapshotError(
             f"{path}: cannot be opened: {error}. The worker rebuilds it."
         ) from error
-    # A file keeps its own metric and type, whatever was asked for, without a word (faults.md).
-    kept: tuple[Any, ...] = (str(index.metric_kind), str(index.dtype), index.ndim, len(index))
-    if kept != ("MetricKind.Cos", "ScalarKind.F16", model.dimension, manifest.count):
+    if kept != (METRIC, DTYPE, manifest.dimension, manifest.count):
         raise SnapshotError(
             f"{path}: does not hold what its manifest says. The worker rebuilds it."
         )
-    return manifest, index
+    return index
+
+
+def _kept(path: Path) -> tuple[str, str, int, int]:
+    """Return metric, number type, dimension and count from the header of an index file.
+
+    A file keeps its own metric, whatever was asked for, and the opened index names the one that was
+    asked for (usearch 2.26.6).
+    """
+    from usearch.index import Index
+
+    header: dict[str, Any] = Index.metadata(str(path)) or {}
+    if not header:
+        raise FileNotFoundError(errno.ENOENT, "replaced", str(path))
+    return (
+        header["kind_metric"].name.lower(),
+        header["kind_scalar"].name.lower(),
+        int(header["dimensions"]),
+        int(header["count_present"]),
+    )
 
 
 def _save(index: Index, path: Path) -> None:
