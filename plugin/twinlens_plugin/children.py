@@ -56,7 +56,7 @@ class Child:
         code = self._process.returncode
         if code is not None and code < 0:
             return f"killed by {signal.Signals(-code).name}"
-        return self._last[-1] if self._last else f"exit code {code}"
+        return _text(self._last[-1]) if self._last else f"exit code {code}"
 
     def ask_to_stop(self) -> None:
         """Close its standard input, which tells it to stop; it may take a while."""
@@ -93,13 +93,20 @@ class Child:
         for line in self._lines():
             self._last.append(line)
             if any(word in line for word in LOUD):
-                self._say(line)
+                self._say(_text(line))
 
     def _lines(self) -> Iterator[str]:
         with contextlib.suppress(ValueError):  # closed while we read
             for line in self._process.stderr or ():
                 if line.strip():
                     yield line.strip()
+
+
+def _text(line: str) -> str:
+    """Return a child's line without what stands before its text: time, level, names."""
+    for word in LOUD:
+        line = line.partition(word)[2].partition(": ")[2] or line
+    return line.removeprefix("twinlens-worker: ").removeprefix("twinlens-watcher: ")
 
 
 def python_module(module: str, *arguments: str) -> list[str]:

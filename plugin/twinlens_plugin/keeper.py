@@ -73,8 +73,5 @@ def reason(keeper: Photo, others: Iterable[Photo]) -> str:
 
 def _file_time(mtime_ns: int) -> str:
     """Return a file's time as EXIF has times: local, ISO 8601, without a zone."""
-    try:
-        local = dt.datetime.fromtimestamp(mtime_ns // 10**9)  # noqa: DTZ006  EXIF is local
-    except (OverflowError, ValueError, OSError):
-        return "9999"
+    local = dt.datetime.fromtimestamp(mtime_ns // 10**9)  # noqa: DTZ006  EXIF times are local
     return local.isoformat()

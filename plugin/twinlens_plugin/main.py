@@ -17,6 +17,7 @@ import click
 
 from twinlens import __version__
 from twinlens.errors import TwinlensError
+from twinlens_plugin.options import Group
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "scan": ("twinlens_plugin.commands.scan", "Read the photos of a folder, once."),
@@ -35,7 +36,7 @@ INTERRUPTED = 130
 """128 + SIGINT, as shells have it."""
 
 
-class TwinlensGroup(click.Group):
+class TwinlensGroup(Group):
     """A group whose commands are imported when called: ``similar`` must start in 0.3 s."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
@@ -85,9 +86,8 @@ class TwinlensGroup(click.Group):
 @click.version_option(__version__, prog_name="twinlens")
 @click.option("--debug", is_flag=True, expose_value=False, help="Show a traceback on errors.")
 def cli() -> None:
-    r"""Which of these photos are duplicates, and which look alike?
+    """Which of these photos are duplicates, and which look alike?
 
-    \b
     Example:
       twinlens scan ~/Pictures
       twinlens duplicates

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +20,24 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 PATH = click.Path(path_type=bytes)
 """Any path the system can hold: names need not be UTF-8."""
+
+
+class _WithExample(click.Command):
+    """Help whose example keeps its lines: click would wrap them into a paragraph."""
+
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Mark the example with click's sign for text that stays as it is."""
+        text = inspect.cleandoc(self.help or "")
+        self.help = text.replace("\n\nExample:", "\n\n\b\nExample:")
+        super().format_help_text(ctx, formatter)
+
+
+class Command(_WithExample):
+    """A command of ours."""
+
+
+class Group(_WithExample, click.Group):
+    """A command of ours with commands of its own."""
 
 
 @dataclass(frozen=True, slots=True)

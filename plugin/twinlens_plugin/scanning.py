@@ -71,7 +71,7 @@ class Sweep:
         if code == 0:
             return False
         if code in (1, 2) or self._tries == SWEEP_TRIES:
-            raise ChildError(words.removeprefix("twinlens-watcher: "))
+            raise ChildError(words)
         self._tries += 1
         self._child = Child(self._command, self._say)
         return True

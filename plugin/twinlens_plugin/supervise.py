@@ -89,7 +89,7 @@ class Supervised:
         self._deaths += 1
         self._refusals += code in (1, 2)
         if self._deaths >= MOST_DEATHS or self._refusals >= MOST_REFUSALS:
-            raise ChildError(f"the {self.role} stopped {self._deaths} times: {words}")
+            raise ChildError(f"the {self.role} does not run (tried {self._deaths} times): {words}")
         pause = min(LONGEST_PAUSE, 0.25 * 2 ** (self._deaths - 1)) if self._deaths > 1 else 0.0
         self._not_before = self._clock() + pause
         self._say(f"the {self.role} stopped ({words}); it is started again")

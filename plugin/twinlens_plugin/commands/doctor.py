@@ -19,7 +19,7 @@ from twinlens_plugin.checks.tables import (
     check_models,
     check_orphans,
 )
-from twinlens_plugin.options import Session, common
+from twinlens_plugin.options import Command, Session, common
 
 SHOWN = 20
 """Problems of one kind that are written out for people; --json has them all."""
@@ -32,16 +32,15 @@ class _Report:
     repaired: bool = False
 
 
-@click.command("doctor")
+@click.command("doctor", cls=Command)
 @click.option("--repair", is_flag=True, help="Delete an index that is wrong; it is made anew.")
 @common
 def command(session: Session, *, repair: bool) -> int:
-    r"""Compare catalogue, index and disk, and say "consistent" or what is wrong and its cure.
+    """Compare catalogue, index and disk, and say "consistent" or what is wrong and its cure.
 
     Exit code 0 is consistent, 1 is not. Photos are never touched. A photo that just came or changed
     and waits for its turn is nothing wrong, once a scan or watch has seen it.
 
-    \b
     Example:
       twinlens doctor
       twinlens doctor --repair && twinlens scan

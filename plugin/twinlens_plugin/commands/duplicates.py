@@ -9,24 +9,23 @@ import click
 from twinlens_plugin import output
 from twinlens_plugin.groups import Group, Member
 from twinlens_plugin.keeper import Photo, reason
-from twinlens_plugin.options import PATH, Session, common
+from twinlens_plugin.options import PATH, Command, Session, common
 from twinlens_plugin.places import part_of_library
 from twinlens_plugin.relations import Duplicates, find_duplicates
 
 
-@click.command("duplicates")
+@click.command("duplicates", cls=Command)
 @click.argument("folders", nargs=-1, type=PATH, metavar="[FOLDER...]")
 @click.option("--paths", is_flag=True, help="Print the paths of the photos to spare alone.")
 @click.option("-0", "--null", is_flag=True, help="The same, with NUL after each path.")
 @common
 def command(folders: tuple[bytes, ...], session: Session, *, paths: bool, null: bool) -> None:
-    r"""List photos that are there twice, the one to keep first.
+    """List photos that are there twice, the one to keep first.
 
     "identical" has the same bytes as the keeper, "copy 0.97" is the same shot saved again, smaller
     or otherwise, with how sure that is. With FOLDERs: the groups that have a photo below one of
     them. Nothing is deleted; --paths and -0 print the photos other than the keepers.
 
-    \b
     Example:
       twinlens duplicates ~/Pictures/2024
       twinlens duplicates -0 | xargs -0 mv -t /mnt/spare

@@ -10,26 +10,24 @@ from twinlens.catalogue import Catalogue
 from twinlens.models import get_model, set_target
 from twinlens_plugin import output
 from twinlens_plugin.asking_worker import describe_model, known_models
-from twinlens_plugin.options import Session, common
+from twinlens_plugin.options import Command, Group, Session, common
 
 
-@click.group("model")
+@click.group("model", cls=Group)
 def command() -> None:
-    r"""List the models that turn photos into numbers, or choose one.
+    """List the models that turn photos into numbers, or choose one.
 
-    \b
     Example:
       twinlens model list
       twinlens model use mobilenet_v3_large
     """
 
 
-@command.command("list")
+@command.command("list", cls=Command)
 @common
 def list_models(session: Session) -> None:
-    r"""List the models that can be used, and mark the one in use.
+    """List the models that can be used, and mark the one in use.
 
-    \b
     Example:
       twinlens model list
     """
@@ -42,7 +40,7 @@ def list_models(session: Session) -> None:
         output.write_lines(output.columns(rows))
 
 
-@command.command("use")
+@command.command("use", cls=Command)
 @click.argument("name")
 @click.option(
     "--weights",
@@ -52,11 +50,10 @@ def list_models(session: Session) -> None:
 )
 @common
 def use(name: str, weights: str | None, session: Session) -> None:
-    r"""Embed the photos with another model from now on.
+    """Embed the photos with another model from now on.
 
     The old model goes on answering until the new one has caught up; "twinlens scan" makes it.
 
-    \b
     Example:
       twinlens model use pocket
       twinlens model use resnet50 --weights ~/resnet50.safetensors

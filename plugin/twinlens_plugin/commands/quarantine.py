@@ -9,19 +9,18 @@ import click
 
 from twinlens.catalogue import Catalogue
 from twinlens_plugin import output
-from twinlens_plugin.options import Session, common
+from twinlens_plugin.options import Command, Session, common
 
 
-@click.command("quarantine")
+@click.command("quarantine", cls=Command)
 @click.option("--paths", is_flag=True, help="Print paths alone.")
 @click.option("-0", "--null", is_flag=True, help="The same, with NUL after each path.")
 @common
 def command(session: Session, *, paths: bool, null: bool) -> None:
-    r"""List the photos that cannot be read, each with the reason.
+    """List the photos that cannot be read, each with the reason.
 
     A photo comes out of quarantine when its file changes, or with "twinlens scan --retry".
 
-    \b
     Example:
       twinlens quarantine
       twinlens quarantine -0 | xargs -0 ls -l

@@ -6,19 +6,18 @@ import click
 
 from twinlens.roots import remove_root
 from twinlens_plugin import output
-from twinlens_plugin.options import PATH, Session, common
+from twinlens_plugin.options import PATH, Command, Session, common
 from twinlens_plugin.places import watched_root
 
 
-@click.command("remove-root")
+@click.command("remove-root", cls=Command)
 @click.argument("folder", type=PATH)
 @common
 def command(folder: bytes, session: Session) -> None:
-    r"""Forget a watched FOLDER, by path or by name. The photos stay untouched.
+    """Forget a watched FOLDER, by path or by name. The photos stay untouched.
 
     What was learned of its photos is forgotten too, where no other folder holds the same ones.
 
-    \b
     Example:
       twinlens remove-root ~/Pictures
     """

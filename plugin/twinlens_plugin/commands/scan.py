@@ -14,7 +14,7 @@ from twinlens.roots import Root, list_roots
 from twinlens_plugin import output
 from twinlens_plugin.folders import register
 from twinlens_plugin.interrupts import Interrupt
-from twinlens_plugin.options import PATH, Session, common
+from twinlens_plugin.options import PATH, Command, Session, common
 from twinlens_plugin.relations import find_duplicates
 from twinlens_plugin.scanning import run_scan
 
@@ -41,7 +41,7 @@ class _Summary:
     seconds: float
 
 
-@click.command("scan")
+@click.command("scan", cls=Command)
 @click.argument("folders", nargs=-1, type=PATH, metavar="[FOLDER...]")
 @click.option(
     "--accept-deletions",
@@ -53,13 +53,12 @@ class _Summary:
 def command(
     folders: tuple[bytes, ...], session: Session, *, accept_deletions: bool, retry: bool
 ) -> int:
-    r"""Read the photos of FOLDERs once, and find duplicates among them.
+    """Read the photos of FOLDERs once, and find duplicates among them.
 
     Only what is new or changed is read. Without a FOLDER, all watched ones are scanned. Ctrl-C
     loses nothing: the next scan goes on where this one stopped. Photos that cannot be read are put
     in quarantine and are no failure of the scan.
 
-    \b
     Example:
       twinlens scan ~/Pictures
     """

@@ -13,14 +13,14 @@ from twinlens_plugin import output
 from twinlens_plugin.answers import Answerer, Match
 from twinlens_plugin.errors import EmptyLibraryError
 from twinlens_plugin.listed import read_list
-from twinlens_plugin.options import PATH, Session, common
+from twinlens_plugin.options import PATH, Command, Session, common
 from twinlens_plugin.photos import Lookup, Query
 
 Asked = Query | PhotoError
 """A photo asked about, or why it cannot be."""
 
 
-@click.command("similar")
+@click.command("similar", cls=Command)
 @click.argument("photos", nargs=-1, type=PATH, metavar="PHOTO...")
 @click.option(
     "-k",
@@ -60,12 +60,11 @@ def command(
     paths: bool,
     null: bool,
 ) -> int:
-    r"""Find the photos that look like a photo, best first, with a score up to 1.
+    """Find the photos that look like a photo, best first, with a score up to 1.
 
     The photo may be one of the library or any other file. It is not listed itself, but a file with
     the same bytes is, with score 1.
 
-    \b
     Example:
       twinlens similar ~/Pictures/IMG_1041.JPG
       find new -name '*.jpg' -print0 | twinlens similar --files-from - -0 --json

@@ -16,20 +16,19 @@ from twinlens.errors import SnapshotError
 from twinlens.models import Model, get_model
 from twinlens.roots import Root, list_roots
 from twinlens_plugin import output
-from twinlens_plugin.options import Session, common
+from twinlens_plugin.options import Command, Session, common
 
 Facts = dict[str, Any]
 
 
-@click.command("status")
+@click.command("status", cls=Command)
 @common
 def command(session: Session) -> None:
-    r"""Say what the library holds and what it is waiting for.
+    """Say what the library holds and what it is waiting for.
 
     Photos, the work that remains, folders, model, index, the processes that run, and whatever
     stands in their way.
 
-    \b
     Example:
       twinlens status
       twinlens status --json | jq .photos.pending

@@ -14,21 +14,20 @@ from twinlens.events import Event
 from twinlens_plugin import output
 from twinlens_plugin.folders import register
 from twinlens_plugin.interrupts import Interrupt
-from twinlens_plugin.options import PATH, Session, common
+from twinlens_plugin.options import PATH, Command, Session, common
 from twinlens_plugin.scanning import TICK_SECONDS, Problems, watcher, worker
 from twinlens_plugin.supervise import Supervised
 
 
-@click.command("watch")
+@click.command("watch", cls=Command)
 @click.argument("folders", nargs=-1, type=PATH, metavar="[FOLDER...]")
 @common
 def command(folders: tuple[bytes, ...], session: Session) -> None:
-    r"""Follow folders, and print a line for each photo that comes, changes, goes or is a duplicate.
+    """Follow folders, and print a line for each photo that comes, changes, goes or is a duplicate.
 
     FOLDERs are added to the library; all of its folders are followed. It stays until Ctrl-C.
     What happened while nobody watched is caught up with first.
 
-    \b
     Example:
       twinlens watch ~/Pictures
       twinlens watch --json | while read -r event; do echo "$event"; done
