@@ -194,23 +194,25 @@ library = Library(Path({library!r}))
 with Catalogue.open(library.catalogue) as catalogue:
     root = add_root(catalogue, Path({photos!r}), now=time.time())
     record_folder(catalogue, root)
-    ballast = library.folder / "ballast"
+    ballast = os.open(library.folder / "ballast", os.O_CREAT | os.O_WRONLY)
     worker = subprocess.Popen(
         [sys.executable, "-m", "twinlens_worker", "--stop-on-eof"],
         stdin=subprocess.PIPE,
-        env=dict(os.environ, TWINLENS_LIBRARY=str(library.folder), TWINLENS_THUMBNAILS="no"),
+        env=dict(os.environ, TWINLENS_LIBRARY=str(library.folder), TWINLENS_THUMBNAILS="no",
+                 TWINLENS_BATCH_SIZE="2"),
     )
-    with ballast.open("wb") as handle:
+    while not embedded(catalogue):
+        time.sleep(0.01)
+    for size in (65536, 1):
         try:
             while True:
-                handle.write(bytes(4096))
-                handle.flush()
+                os.write(ballast, bytes(size))
         except OSError:
             pass
-    time.sleep(12)
+    time.sleep(6)
     assert worker.poll() is None, "the worker died on a full disk"
     stuck = len(embedded(catalogue))
-    ballast.unlink()
+    os.ftruncate(ballast, 0)
     deadline = time.monotonic() + 60
     while ledger.has_work(catalogue) and time.monotonic() < deadline:
         time.sleep(0.1)
