@@ -28,7 +28,7 @@ def command(folders: tuple[bytes, ...], session: Session, *, paths: bool, null: 
 
     Example:
       twinlens duplicates ~/Pictures/2024
-      twinlens duplicates -0 | xargs -0 mv -t /mnt/spare
+      twinlens duplicates -0 | xargs -0 mv --backup=numbered -t ~/spare
     """
     if session.as_json and (paths or null):
         raise click.UsageError("--json and --paths exclude each other.")

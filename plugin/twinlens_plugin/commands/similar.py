@@ -21,7 +21,7 @@ Asked = Query | PhotoError
 
 
 @click.command("similar", cls=Command)
-@click.argument("photos", nargs=-1, type=PATH, metavar="PHOTO...")
+@click.argument("photos", nargs=-1, type=PATH, metavar="[PHOTO...]")
 @click.option(
     "-k",
     "k",
