@@ -17,7 +17,11 @@ from collections.abc import Callable, Iterator, Sequence
 ALREADY_RUNNING = 75
 """Exit code of a process that finds its role taken (EX_TEMPFAIL)."""
 
+TERM_SECONDS = 5.0
+"""Time that a child gets after SIGTERM, before SIGKILL."""
+
 LOUD = (" WARNING ", " ERROR ", " CRITICAL ")
+"""Log lines that the user should see."""
 
 
 class Child:
@@ -66,10 +70,10 @@ class Child:
                 self._process.stdin.close()
 
     def stop(self, seconds: float) -> None:
-        """Stop it in good order; after ``seconds`` by SIGTERM, and 5 s later for good."""
+        """Stop it in good order; after ``seconds`` by SIGTERM, then for good."""
         self.ask_to_stop()
         try:
-            for wait, sign in ((seconds, signal.SIGTERM), (5, signal.SIGKILL)):
+            for wait, sign in ((seconds, signal.SIGTERM), (TERM_SECONDS, signal.SIGKILL)):
                 if self._ended_within(wait):
                     break
                 self._process.send_signal(sign)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -28,8 +30,32 @@ class Progress:
         return self.photos - self.remaining
 
 
+class Counter:
+    """Counts photos and work, seldom enough that counting takes no more than 3 % of a core."""
+
+    def __init__(
+        self, catalogue: Catalogue, clock: Callable[[], float] = time.perf_counter
+    ) -> None:
+        self._catalogue = catalogue
+        self._clock = clock
+        self._last = Progress(0, 0)
+        self._not_before = 0.0
+
+    def read(self) -> Progress:
+        """Return a recent count: fresh where counting is quick, up to seconds old where it is not.
+
+        A table of 200,000 photos takes 25 ms to go through, and this is asked 5 times a second.
+        """
+        start = self._clock()
+        if start >= self._not_before:
+            self._last = read_progress(self._catalogue)
+            end = self._clock()
+            self._not_before = end + 30 * (end - start)
+        return self._last
+
+
 def read_progress(catalogue: Catalogue) -> Progress:
-    """Count, in two short queries: this is asked several times a second while work goes on."""
+    """Count the photos and those that wait."""
     photos = catalogue.value("SELECT count(*) FROM files WHERE missing_since IS NULL")
     remaining = catalogue.value(
         "SELECT count(*) FROM jobs JOIN files ON files.id = file_id JOIN roots ON roots.id = root_id"
@@ -45,8 +71,11 @@ def caught_up(catalogue: Catalogue) -> bool:
     model = get_model(catalogue, "target")
     if model is None:
         return True
-    last = catalogue.value("SELECT coalesce(max(seq), 0) FROM log WHERE model_id = ?", (model.id,))
-    return int(catalogue.meta(f"pairs_seq:{model.id}") or 0) >= int(last)
+    # Backwards, not max(): that would go through the whole log, several times a second.
+    last = catalogue.value(
+        "SELECT seq FROM log WHERE model_id = ? ORDER BY seq DESC LIMIT 1", (model.id,)
+    )
+    return int(catalogue.meta(f"pairs_seq:{model.id}") or 0) >= int(last or 0)
 
 
 class Bar:

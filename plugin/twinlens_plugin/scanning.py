@@ -15,7 +15,7 @@ from twinlens_plugin.children import Child, python_module
 from twinlens_plugin.errors import ChildError
 from twinlens_plugin.interrupts import Interrupt
 from twinlens_plugin.options import Session
-from twinlens_plugin.progress import Bar, Progress, caught_up, read_progress
+from twinlens_plugin.progress import Bar, Counter, Progress, caught_up
 from twinlens_plugin.supervise import Supervised
 
 TICK_SECONDS = 0.2
@@ -159,6 +159,7 @@ def run_scan(
     Children are stopped in good order in any case. Raises ChildError.
     """
     bar = Bar("Reading photos")
+    counter = Counter(catalogue)
     problems = Problems(catalogue, bar.say)
     hands = Hands(session, catalogue, bar.say)
     sweep = Sweep(session, roots, bar.say, accept_deletions=accept_deletions)
@@ -171,7 +172,7 @@ def run_scan(
             if idle and not sweeping:
                 return True
             needed = needed or not idle
-            progress = read_progress(catalogue)
+            progress = counter.read()
             bar.show(progress)
             problems.tick()
             if needed:
