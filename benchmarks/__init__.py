@@ -1,0 +1,1 @@
+"""How fast and how good: commands that print markdown tables (see docs/benchmarks.md)."""
