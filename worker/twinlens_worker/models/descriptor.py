@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["Descriptor", "DescriptorInfo", "describe", "load"]
 
 MICRO_BATCH: Final = 64
-"""Photos a pass. On a CPU 16 to 128 cost the same a photo; 64 keeps activations under 50 MB."""
+"""Photos a pass. One Zen 3 core takes 5.5 ms for one photo alone, 2.1 ms each for 64, 2.0 for 128."""
 
 
 class Descriptor:
@@ -119,7 +119,7 @@ def _device(wanted: str) -> "torch.device":
 
 
 def _precision(device: "torch.device") -> "torch.dtype | None":
-    """Half precision where the hardware has it; on the CPUs we measured f32 is the fastest."""
+    """Half precision on accelerators only: on a Zen 3 CPU bf16 took seven times as long as f32."""
     import torch
 
     if device.type == "cuda":
