@@ -13,30 +13,30 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from twinlens.settings import Settings
-from twinlens_worker.decode import Decoded, DecoderPool, DecodeRequest
+from twinlens_worker.decode import Decoded, DecodeRequest, DecoderPool
 from twinlens_worker.decode.decoder import Decoder
 
 SIDE = 32
 
-QUARTERS = {"top left": "red", "top right": "lime", "bottom left": "blue", "bottom right": "white"}
-
 Decode = Callable[..., Decoded]
+Encode = Callable[..., bytes]
 
 
 @pytest.fixture
 def decoder() -> Iterator[Decoder]:
+    """A decoder in this process."""
     decoder = Decoder(max_megapixels=250)
     yield decoder
     decoder.close()
 
 
 @pytest.fixture
-def decode(decoder: Decoder, tmp_path: Path) -> Decode:
+def decode(decoder: Decoder, encode: Encode, tmp_path: Path) -> Decode:
     """Decode bytes, or an image saved with options, under a file name."""
 
     def decode(source: bytes | Image.Image, name: str = "photo", **options: object) -> Decoded:
         path = tmp_path / name
-        path.write_bytes(source if isinstance(source, bytes) else saved(source, **options))
+        path.write_bytes(source if isinstance(source, bytes) else encode(source, **options))
         return decoder.decode(DecodeRequest(os.fsencode(path), SIDE, None, None))
 
     return decode
@@ -60,21 +60,23 @@ def make_pool(tmp_path: Path) -> Iterator[Callable[..., DecoderPool]]:
 @pytest.fixture
 def quarters() -> Image.Image:
     """A landscape picture with a different colour in each corner."""
-    return quarters_of(160, 120)
-
-
-def quarters_of(width: int, height: int) -> Image.Image:
-    image = Image.new("RGB", (width, height), "red")
-    image.paste("lime", (width // 2, 0, width, height // 2))
-    image.paste("blue", (0, height // 2, width // 2, height))
-    image.paste("white", (width // 2, height // 2, width, height))
+    image = Image.new("RGB", (160, 120), "red")
+    image.paste("lime", (80, 0, 160, 60))
+    image.paste("blue", (0, 60, 80, 120))
+    image.paste("white", (80, 60, 160, 120))
     return image
 
 
-def saved(image: Image.Image, format: str = "PNG", **options: object) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, format, **options)
-    return buffer.getvalue()
+@pytest.fixture
+def encode(decoder: Decoder) -> Encode:
+    """Return an image as the bytes of a file; the decoder has all formats loaded."""
+
+    def encode(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
+        buffer = io.BytesIO()
+        image.save(buffer, kind, **options)
+        return buffer.getvalue()
+
+    return encode
 
 
 @pytest.fixture

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
+
+from twinlens_worker.decode import Decoded
+
+Corners = Callable[..., list[str]]
+Decode = Callable[..., Decoded]
 
 
 def ramp(dtype: str, top: float) -> np.ndarray:
@@ -15,6 +21,7 @@ def ramp(dtype: str, top: float) -> np.ndarray:
 
 
 def assert_even_ramp(pixels: np.ndarray) -> None:
+    """Fail unless a picture goes from black to white in even steps, without colour."""
     row = pixels[16, :, 0].astype(int)
     steps = np.diff(row)
     assert row[0] < 10
@@ -24,20 +31,20 @@ def assert_even_ramp(pixels: np.ndarray) -> None:
     assert (pixels == pixels[..., :1]).all()  # grey
 
 
-@pytest.mark.parametrize("format", ["PNG", "TIFF"])
-def test_16_bit_grey_is_scaled_not_saturated(decode, format):
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+def test_16_bit_grey_is_scaled_not_saturated(decode: Decode, kind: str):
     """Pillow's own conversion turns nearly every pixel white (faults.md)."""
-    assert_even_ramp(decode(Image.fromarray(ramp("uint16", 65535)), format=format).pixels)
+    assert_even_ramp(decode(Image.fromarray(ramp("uint16", 65535)), kind=kind).pixels)
 
 
-def test_16_bit_big_endian_tiff_is_scaled_too(decode):
+def test_16_bit_big_endian_tiff_is_scaled_too(decode: Decode):
     """Macs wrote these."""
     pixels = ramp(">u2", 65535)
     image = Image.frombytes("I;16B", (256, 256), pixels.tobytes())
-    assert_even_ramp(decode(image, format="TIFF").pixels)
+    assert_even_ramp(decode(image, kind="TIFF").pixels)
 
 
-def test_12_bit_samples_are_scaled_by_their_own_range(decode):
+def test_12_bit_samples_are_scaled_by_their_own_range(decode: Decode):
     """Scanners write 12 bits; taken for 16 the picture would be nearly black."""
     values = ramp("uint16", 4095)
     pairs = values.reshape(-1, 2).astype(np.uint32)
@@ -47,7 +54,7 @@ def test_12_bit_samples_are_scaled_by_their_own_range(decode):
     assert_even_ramp(decode(tiff(256, 256, 12, 1, 1, packed.tobytes())).pixels)
 
 
-def test_16_bit_colour_keeps_its_upper_byte(decode):
+def test_16_bit_colour_keeps_its_upper_byte(decode: Decode):
     """48-bit TIFFs come from RAW developers and scanners."""
     grey = ramp("<u2", 65535)
     data = np.stack([grey] * 3, axis=-1).tobytes()
@@ -55,28 +62,28 @@ def test_16_bit_colour_keeps_its_upper_byte(decode):
 
 
 @pytest.mark.parametrize("top", [1.0, 255.0, 65535.0, 1e6])
-def test_floating_point_greys_are_scaled_by_their_range(decode, top):
+def test_floating_point_greys_are_scaled_by_their_range(decode: Decode, top: float):
     """There is no rule for what is white in a float TIFF: the usual ones are tried."""
-    pixels = decode(Image.fromarray(ramp("float32", top)), format="TIFF").pixels
+    pixels = decode(Image.fromarray(ramp("float32", top)), kind="TIFF").pixels
     assert_even_ramp(pixels)
 
 
-def test_float_pixels_that_are_no_numbers_are_black(decode):
+def test_float_pixels_that_are_no_numbers_are_black(decode: Decode):
     """Masked areas are NaN in some programs' files."""
     values = ramp("float32", 1.0)
     values[:, :64] = np.nan
-    pixels = decode(Image.fromarray(values), format="TIFF").pixels
+    pixels = decode(Image.fromarray(values), kind="TIFF").pixels
     assert pixels[:, :7].max() == 0
     assert pixels[:, -1].min() > 240
 
 
 @pytest.mark.parametrize("top", [255, 65535, 2**30])
-def test_32_bit_greys_are_scaled_by_their_range(decode, top):
+def test_32_bit_greys_are_scaled_by_their_range(decode: Decode, top: float):
     """As for floats."""
-    assert_even_ramp(decode(Image.fromarray(ramp("int32", top)), format="TIFF").pixels)
+    assert_even_ramp(decode(Image.fromarray(ramp("int32", top)), kind="TIFF").pixels)
 
 
-def test_transparency_shows_white(decode):
+def test_transparency_shows_white(decode: Decode):
     """As where an editor flattens the picture to JPEG, so that copy and original match."""
     image = Image.new("RGBA", (64, 64), (200, 0, 0, 255))
     image.paste((0, 0, 0, 0), (32, 0, 64, 64))
@@ -85,13 +92,13 @@ def test_transparency_shows_white(decode):
     assert tuple(pixels[16, 28]) == (255, 255, 255)
 
 
-def test_half_transparent_pixels_are_mixed_with_white(decode):
+def test_half_transparent_pixels_are_mixed_with_white(decode: Decode):
     """Compositing, not a threshold."""
     pixels = decode(Image.new("RGBA", (640, 640), (0, 0, 0, 128))).pixels
     assert abs(int(pixels[16, 16, 0]) - 127) <= 1
 
 
-def test_hidden_colours_do_not_bleed_into_scaled_edges(decode):
+def test_hidden_colours_do_not_bleed_into_scaled_edges(decode: Decode):
     """Transparent pixels often hold black or rubbish, which averaging must not pick up."""
     image = Image.new("RGBA", (1280, 1280), (255, 0, 0, 0))
     image.paste((0, 0, 255, 255), (0, 0, 643, 1280))
@@ -100,14 +107,14 @@ def test_hidden_colours_do_not_bleed_into_scaled_edges(decode):
 
 
 @pytest.mark.parametrize("mode", ["LA", "PA", "L", "P", "RGB"])
-def test_every_way_to_mark_transparency_works(decode, mode):
+def test_every_way_to_mark_transparency_works(decode: Decode, mode: str):
     """An alpha channel, and a colour or palette entry that is declared transparent."""
     image = Image.new("L", (64, 64), 0)
     image.paste(100, (32, 0, 64, 64))
     if mode in {"LA", "PA"}:
         made = image.convert("LA") if mode == "LA" else image.convert("P").convert("PA")
         made.putalpha(image.point(lambda value: 255 if value else 0))
-        options = {"format": "PNG" if mode == "LA" else "TIFF"}
+        options = {"kind": "PNG" if mode == "LA" else "TIFF"}
         pixels = decode(made.convert("LA") if mode == "PA" else made, **options).pixels
     else:
         transparent = (0, 0, 0) if mode == "RGB" else 0
@@ -116,38 +123,42 @@ def test_every_way_to_mark_transparency_works(decode, mode):
     assert tuple(pixels[16, 28]) == (100, 100, 100)
 
 
-def test_a_palette_is_looked_up_before_scaling(decode, corners, quarters):
+def test_a_palette_is_looked_up_before_scaling(
+    decode: Decode, corners: Corners, quarters: Image.Image
+):
     """Averaging palette numbers would give colours from nowhere."""
     large = quarters.resize((1600, 1200)).quantize(16)
     assert corners(decode(large).pixels) == ["red", "green", "blue", "white"]
 
 
-def test_1_bit_scans_become_grey(decode):
+def test_1_bit_scans_become_grey(decode: Decode):
     """A chequered fax averages to grey."""
     board = np.indices((640, 640)).sum(axis=0) % 2 == 0
-    pixels = decode(Image.fromarray(board), format="TIFF").pixels
+    pixels = decode(Image.fromarray(board), kind="TIFF").pixels
     assert abs(int(pixels.mean()) - 128) <= 2
 
 
-@pytest.mark.parametrize("format", ["JPEG", "TIFF"])
-def test_cmyk_without_a_profile_keeps_its_colours(decode, corners, format, quarters):
+@pytest.mark.parametrize("kind", ["JPEG", "TIFF"])
+def test_cmyk_without_a_profile_keeps_its_colours(
+    decode: Decode, corners: Corners, kind: str, quarters: Image.Image
+):
     """Adobe's JPEGs store CMYK inverted."""
     image = quarters.convert("CMYK")
-    assert corners(decode(image, format=format).pixels) == ["red", "green", "blue", "white"]
+    assert corners(decode(image, kind=kind).pixels) == ["red", "green", "blue", "white"]
 
 
-def test_lab_is_converted(decode):
+def test_lab_is_converted(decode: Decode):
     """Photoshop saves TIFFs in Lab."""
     to_lab = ImageCms.buildTransform(
         ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), "RGB", "LAB"
     )
     image = to_lab.apply(Image.new("RGB", (64, 64), (200, 100, 50)))
-    pixel = decode(image, format="TIFF").pixels[16, 16].astype(int)
+    pixel = decode(image, kind="TIFF").pixels[16, 16].astype(int)
     assert np.abs(pixel - (200, 100, 50)).max() <= 3
 
 
-def test_display_p3_is_converted_to_srgb(decode):
-    """A phone's (224, 75, 60) in Display P3 is a redder (240, 49, 39) in sRGB."""
+def test_display_p3_is_converted_to_srgb(decode: Decode):
+    """A phone's (224, 75, 60) in Display P3 is a stronger red in sRGB."""
     image = Image.new("RGB", (64, 64), (224, 75, 60))
     pixel = decode(image, icc_profile=DISPLAY_P3).pixels[16, 16].astype(int)
     assert np.abs(pixel - (243, 60, 48)).max() <= 12
@@ -155,26 +166,26 @@ def test_display_p3_is_converted_to_srgb(decode):
     assert pixel[1] < 68
 
 
-def test_neutral_colours_stay_neutral_under_a_profile(decode):
+def test_neutral_colours_stay_neutral_under_a_profile(decode: Decode):
     """White is white in every RGB space."""
     pixels = decode(Image.new("RGB", (64, 64), (128, 128, 128)), icc_profile=DISPLAY_P3).pixels
     assert np.abs(pixels.astype(int) - 128).max() <= 1
 
 
-def test_a_grey_profile_applies_to_grey_pictures(decode):
+def test_a_grey_profile_applies_to_grey_pictures(decode: Decode):
     """Gamma 1.0 greys are brighter in sRGB."""
     pixels = decode(Image.new("L", (64, 64), 55), icc_profile=LINEAR_GREY).pixels
     assert np.abs(pixels.astype(int) - 128).max() <= 2
 
 
-def test_an_srgb_profile_changes_nothing(decode):
+def test_an_srgb_profile_changes_nothing(decode: Decode):
     """Most photos carry one, so it is not even applied."""
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     pixels = decode(Image.new("RGB", (64, 64), (224, 75, 60)), icc_profile=profile).pixels
     assert tuple(pixels[16, 16]) == (224, 75, 60)
 
 
-def test_a_broken_profile_is_ignored(decode):
+def test_a_broken_profile_is_ignored(decode: Decode):
     """Nor does one for another colour space cost the photo."""
     image = Image.new("RGB", (64, 64), (224, 75, 60))
     for profile in (b"rubbish", DISPLAY_P3_CUT, LINEAR_GREY):
@@ -219,10 +230,12 @@ def icc(space: bytes, tags: dict[bytes, bytes]) -> bytes:
 
 
 def xyz(*values: float) -> bytes:
+    """Return an XYZ tag."""
     return b"XYZ \0\0\0\0" + struct.pack(">3i", *(round(value * 65536) for value in values))
 
 
 def gamma(value: float) -> bytes:
+    """Return a curve tag that is a plain power."""
     return b"curv\0\0\0\0" + struct.pack(">IH", 1, round(value * 256))
 
 

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from PIL import ExifTags, Image
 
+from twinlens.models import Model
+from twinlens_worker.decode import Decoded
 from twinlens_worker.decode.exif import camera_name, iso_time
+
+Decode = Callable[..., Decoded]
 
 
 @pytest.mark.parametrize(
@@ -24,7 +30,9 @@ from twinlens_worker.decode.exif import camera_name, iso_time
         (1234, None, None, None),
     ],
 )
-def test_a_time_is_iso_8601_or_nothing(moment, fraction, offset, expected):
+def test_a_time_is_iso_8601_or_nothing(
+    moment: object, fraction: object, offset: object, expected: str | None
+):
     """A clock that was never set is no time; odd separators and NULs are common."""
     assert iso_time(moment, fraction, offset) == expected
 
@@ -48,12 +56,12 @@ def test_a_time_is_iso_8601_or_nothing(moment, fraction, offset, expected):
         ("x" * 500, None, "x" * 80),
     ],
 )
-def test_a_camera_has_one_clean_name(make, model, expected):
+def test_a_camera_has_one_clean_name(make: object, model: Model, expected: str | None):
     """The make not twice, no padding, nothing that upsets a terminal."""
     assert camera_name(make, model) == expected
 
 
-def test_the_facts_of_a_photo_are_kept(decode, quarters):
+def test_the_facts_of_a_photo_are_kept(decode: Decode, quarters: Image.Image):
     """From the main directory and the Exif directory below it."""
     exif = Image.Exif()
     exif[ExifTags.Base.Make] = "FUJIFILM"
@@ -61,15 +69,15 @@ def test_the_facts_of_a_photo_are_kept(decode, quarters):
     exif[ExifTags.Base.DateTime] = "2024:01:01 00:00:00"
     exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal] = "2019:07:04 12:33:21"
     exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.OffsetTimeOriginal] = "+09:00"
-    for format in ("JPEG", "PNG", "WEBP", "TIFF", "HEIF", "AVIF"):
-        answer = decode(quarters, format=format, exif=exif.tobytes())
+    for kind in ("JPEG", "PNG", "WEBP", "TIFF", "HEIF", "AVIF"):
+        answer = decode(quarters, kind=kind, exif=exif.tobytes())
         assert (answer.taken_at, answer.camera) == ("2019-07-04T12:33:21+09:00", "FUJIFILM X-T3")
 
 
-def test_the_time_of_saving_is_not_the_time_of_the_shot(decode, quarters):
+def test_the_time_of_saving_is_not_the_time_of_the_shot(decode: Decode, quarters: Image.Image):
     """Plain DateTime changes with every edit."""
     exif = Image.Exif()
     exif[ExifTags.Base.DateTime] = "2024:01:01 00:00:00"
-    assert decode(quarters, format="JPEG", exif=exif).taken_at is None
+    assert decode(quarters, kind="JPEG", exif=exif).taken_at is None
     exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeDigitized] = "2019:07:04 12:33:21"
-    assert decode(quarters, format="JPEG", exif=exif).taken_at == "2019-07-04T12:33:21"
+    assert decode(quarters, kind="JPEG", exif=exif).taken_at == "2019-07-04T12:33:21"

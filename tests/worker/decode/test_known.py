@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import os
+from pathlib import Path
 
 import pytest
+from PIL import Image
 
+from twinlens.catalogue import Catalogue
+from twinlens.models import Model
 from twinlens_worker.decode import DecodeRequest, KnownVectors
+from twinlens_worker.decode.decoder import Decoder
 
 
 @pytest.fixture
-def photo(tmp_path):
+def photo(tmp_path: Path) -> Path:
+    """A file that cannot be decoded."""
     path = tmp_path / "photo.png"
     path.write_bytes(b"whatever: a known content is not decoded")
     return path
 
 
 @pytest.fixture
-def known(catalogue, model, photo):
+def known(catalogue: Catalogue, model: Model, photo: Path) -> KnownVectors:
     """The photo's content with a vector of the model."""
     sha256 = hashlib.sha256(photo.read_bytes()).digest()
     with catalogue.write_tx() as tx:
@@ -29,7 +35,7 @@ def known(catalogue, model, photo):
     return KnownVectors(catalogue.path, model.id)
 
 
-def test_a_known_content_is_not_decoded(decoder, photo, known):
+def test_a_known_content_is_not_decoded(decoder: Decoder, photo: Path, known: KnownVectors):
     """Its hash and size are all that is needed to point to it."""
     answer = decoder.decode(DecodeRequest(os.fsencode(photo), 32, None, known))
     assert answer.sha256 == hashlib.sha256(photo.read_bytes()).digest()
@@ -37,7 +43,9 @@ def test_a_known_content_is_not_decoded(decoder, photo, known):
     assert answer.pixels is None
 
 
-def test_a_content_known_to_another_model_is_decoded(decoder, photo, known, quarters):
+def test_a_content_known_to_another_model_is_decoded(
+    decoder: Decoder, photo: Path, known: KnownVectors, quarters: Image.Image
+):
     """Vectors of two models never mix."""
     from twinlens.errors import DecodeError
 
@@ -46,7 +54,9 @@ def test_a_content_known_to_another_model_is_decoded(decoder, photo, known, quar
         decoder.decode(DecodeRequest(os.fsencode(photo), 32, None, other))
 
 
-def test_a_vector_added_later_is_seen(decoder, tmp_path, catalogue, model, quarters):
+def test_a_vector_added_later_is_seen(
+    decoder: Decoder, tmp_path: Path, catalogue: Catalogue, model: Model, quarters: Image.Image
+):
     """The catalogue stays open between photos, but not its view of them."""
     path = tmp_path / "new.png"
     quarters.save(path)
@@ -61,7 +71,9 @@ def test_a_vector_added_later_is_seen(decoder, tmp_path, catalogue, model, quart
     assert decoder.decode(request).pixels is None
 
 
-def test_without_a_catalogue_photos_are_decoded(decoder, tmp_path, quarters):
+def test_without_a_catalogue_photos_are_decoded(
+    decoder: Decoder, tmp_path: Path, quarters: Image.Image
+):
     """The lookup only saves work."""
     quarters.save(tmp_path / "photo.png")
     known = KnownVectors(tmp_path / "missing.sqlite3", 1)

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from twinlens.errors import ChangedError, DecodeError, UnreadableError, VanishedError
+from twinlens_worker.decode import Decoded
 from twinlens_worker.decode.source import read_photo
+
+Decode = Callable[..., Decoded]
+Encode = Callable[..., bytes]
 
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
+    """A file of ten bytes."""
     path = tmp_path / "photo.jpg"
     path.write_bytes(b"some bytes")
     return path
@@ -87,7 +93,7 @@ def test_a_file_that_is_not_there_has_vanished(file: Path, name: str):
 @pytest.mark.usefixtures("unprivileged")
 def test_a_file_that_may_not_be_read_says_so(file: Path):
     """Fault 47: the reason names the cure."""
-    with pytest.raises(UnreadableError, match="no permission .* right to read"):
+    with pytest.raises(UnreadableError, match=r"no permission .* right to read"):
         read_photo(os.fsencode(file))
 
 
@@ -101,8 +107,7 @@ def test_an_empty_file_is_damaged(file: Path):
 def test_a_name_that_is_not_utf_8_is_read(tmp_path: Path):
     """Fault 45: paths are bytes."""
     path = os.fsencode(tmp_path) + b"/caf\xe9 \xff.jpg"
-    with open(path, "wb") as file:
-        file.write(b"bytes")
+    Path(os.fsdecode(path)).write_bytes(b"bytes")
     assert read_photo(path) == b"bytes"
 
 
@@ -127,12 +132,9 @@ def test_a_symbolic_link_is_not_followed(file: Path):
         read_photo(os.fsencode(link))
 
 
-def test_the_hash_is_of_the_bytes_on_disk(decode, quarters):
+def test_the_hash_is_of_the_bytes_on_disk(decode: Decode, encode: Encode, quarters: Image.Image):
     """Identity is the content, so the hash must be that of the file."""
-    import io
-
-    buffer = io.BytesIO()
-    quarters.save(buffer, "PNG")
-    answer = decode(buffer.getvalue())
-    assert answer.sha256 == hashlib.sha256(buffer.getvalue()).digest()
-    assert answer.size == len(buffer.getvalue())
+    data = encode(quarters)
+    answer = decode(data)
+    assert answer.sha256 == hashlib.sha256(data).digest()
+    assert answer.size == len(data)

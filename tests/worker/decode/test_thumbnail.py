@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from PIL import ExifTags, Image
 
 from twinlens_worker.decode import DecodeRequest
+from twinlens_worker.decode.decoder import Decoder
 from twinlens_worker.decode.thumbnail import thumbnail_path
+
+Corners = Callable[..., list[str]]
 
 
 @pytest.fixture
 def photo(tmp_path: Path, quarters: Image.Image) -> Path:
+    """A photo that lies on its side in its file."""
     path = tmp_path / "photo.jpg"
     exif = Image.Exif()
     exif[ExifTags.Base.Orientation] = 6
@@ -23,10 +28,13 @@ def photo(tmp_path: Path, quarters: Image.Image) -> Path:
 
 
 def request_of(photo: Path, cache: Path | None) -> DecodeRequest:
+    """Return the request to decode a photo and keep its thumbnail in ``cache``."""
     return DecodeRequest(os.fsencode(photo), 32, cache, None)
 
 
-def test_a_thumbnail_is_small_and_upright(decoder, photo, tmp_path, corners):
+def test_a_thumbnail_is_small_and_upright(
+    decoder: Decoder, photo: Path, tmp_path: Path, corners: Corners
+):
     """320 pixels along the longer side, by the name of its content."""
     answer = decoder.decode(request_of(photo, tmp_path / "cache"))
     path = thumbnail_path(tmp_path / "cache", answer.sha256)
@@ -42,7 +50,7 @@ def test_a_thumbnail_is_small_and_upright(decoder, photo, tmp_path, corners):
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_a_small_photo_is_not_enlarged(decoder, tmp_path, quarters):
+def test_a_small_photo_is_not_enlarged(decoder: Decoder, tmp_path: Path, quarters: Image.Image):
     """A thumbnail has at most the pixels of its photo."""
     quarters.save(tmp_path / "photo.png")
     answer = decoder.decode(request_of(tmp_path / "photo.png", tmp_path / "cache"))
@@ -50,14 +58,16 @@ def test_a_small_photo_is_not_enlarged(decoder, tmp_path, quarters):
         assert small.size == (160, 120)
 
 
-def test_pixels_do_not_depend_on_whether_a_thumbnail_is_kept(decoder, photo, tmp_path):
+def test_pixels_do_not_depend_on_whether_a_thumbnail_is_kept(
+    decoder: Decoder, photo: Path, tmp_path: Path
+):
     """Or a setting would change the vectors."""
     with_one = decoder.decode(request_of(photo, tmp_path / "cache"))
     without = decoder.decode(request_of(photo, None))
     assert (with_one.pixels == without.pixels).all()
 
 
-def test_a_thumbnail_that_is_there_is_left_alone(decoder, photo, tmp_path):
+def test_a_thumbnail_that_is_there_is_left_alone(decoder: Decoder, photo: Path, tmp_path: Path):
     """The name is the content's, so that it cannot be out of date."""
     answer = decoder.decode(request_of(photo, tmp_path / "cache"))
     path = thumbnail_path(tmp_path / "cache", answer.sha256)
@@ -66,7 +76,9 @@ def test_a_thumbnail_that_is_there_is_left_alone(decoder, photo, tmp_path):
     assert path.read_bytes() == b"kept"
 
 
-def test_a_cache_that_cannot_be_written_does_not_fail_the_photo(decoder, photo, tmp_path):
+def test_a_cache_that_cannot_be_written_does_not_fail_the_photo(
+    decoder: Decoder, photo: Path, tmp_path: Path
+):
     """Here because a file stands where the folder should be."""
     (tmp_path / "cache").write_bytes(b"")
     assert decoder.decode(request_of(photo, tmp_path / "cache")).width == 1600

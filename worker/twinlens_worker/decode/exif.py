@@ -16,7 +16,8 @@ _MOMENT = re.compile(r"(\d{4})[:/-](\d\d)[:/-](\d\d)[ T](\d\d):(\d\d):(\d\d)")
 _OFFSET = re.compile(r"[+-](?:0\d|1[0-4]):[0-5]\d|Z")
 
 _COMPANY = re.compile(
-    r"[ ,]+(?:(?:imaging|optical|electric|corporation|corp|company|co|ltd|inc|gmbh)[., ]*)+$", re.I
+    r"[ ,]+(?:(?:imaging|optical|electric|corporation|corp|company|co|ltd|inc|gmbh)[., ]*)+$",
+    re.IGNORECASE,
 )
 """What follows the name people know: ``NIKON CORPORATION``, ``OLYMPUS OPTICAL CO.,LTD``."""
 

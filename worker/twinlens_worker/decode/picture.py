@@ -97,7 +97,11 @@ def shrunk(image: Image.Image, data: bytes, *, side: int, max_megapixels: int) -
     factor = scale_factor(size, side)
     _ask_for_scaled(image, data, factor)
     refuse_huge(size, image.width * image.height / jpeg2000.reduction(image), max_megapixels)
-    image.load()
+    try:
+        image.load()
+    except Exception:
+        _blame_memory(image, size)
+        raise
     return to_rgb(image, int(factor * image.width / size[0]))
 
 
@@ -127,3 +131,23 @@ def refuse_huge(size: tuple[int, int], pixels: float, max_megapixels: int) -> No
             f"{size[0]} x {size[1]} pixels, more than max_megapixels = {max_megapixels} allows."
             " Raise that setting to take such images."
         )
+
+
+def _blame_memory(image: Image.Image, size: tuple[int, int]) -> None:
+    """Raise MemoryError where a decode failed for want of it, but the decoder did not say so.
+
+    Room asked for and not touched costs nothing.
+    """
+    bytearray(int(size[0] * size[1] * _bytes_per_pixel(image)))
+
+
+def _bytes_per_pixel(image: Image.Image) -> float:
+    """Return what a decoder that hides its reasons holds at once, at least; 0 for the others."""
+    if image.format == "HEIF":
+        return 1.5 + 3 + 4  # planes, libheif's RGB, Pillow's
+    layers: list[tuple[int, int, int, int]] = getattr(image, "layer", [])
+    if not image.info.get("progressive") or not layers:
+        return 0
+    # libjpeg keeps all coefficients of a progressive file, two bytes each.
+    fullest = max(across for _, across, _, _ in layers) * max(down for _, _, down, _ in layers)
+    return 2 * sum(across * down for _, across, down, _ in layers) / fullest

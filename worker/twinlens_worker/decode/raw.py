@@ -22,6 +22,7 @@ from twinlens_worker.decode.picture import (
     upright,
 )
 from twinlens_worker.decode.reasons import said
+from twinlens_worker.decode.whole import refuse_half
 
 _ORIENTATIONS = {0: 1, 3: 3, 5: 8, 6: 6}
 """LibRaw's ``flip`` as EXIF orientation (libraw_image_sizes_t)."""
@@ -32,6 +33,7 @@ def read_raw(data: bytes, *, side: int, max_megapixels: int) -> Picture:
 
     Raises DecodeError, TooLargeError.
     """
+    refuse_half(data)
     try:
         with rawpy.imread(io.BytesIO(data)) as raw:
             return _read(raw, data, side, max_megapixels)

@@ -12,37 +12,56 @@ _LONGEST = 80
 """Characters kept of what a decoder says."""
 
 _UNPRINTABLE = re.compile(r"<[^<>]*object at 0x[0-9a-f]+>|[^ -~]+")
-_CUT_SHORT = ("truncated", "unexpected end", "end of file", "eof", "not enough image data")
-_OUT_OF_MEMORY = ("out of memory", "cannot allocate", "failed to allocate", "memory allocation")
-_NOT_FOR_US = ("unsupported", "not supported", "unknown compression", "cannot handle")
 
 TRUNCATED = (
     "the image data ends early (truncated): the copy is not complete."
     " Copy it again from the camera or a backup."
 )
+UNKNOWN = "not an image in a format that twinlens reads, or its beginning is damaged."
+RARE = "a rare kind of image file ({said}). Save it anew in another program."
+DAMAGED = "the image data is damaged ({said}). Restore it from a backup."
 NO_MEMORY = (
     "decoding needs more memory than decode_megabytes allows. Raise that setting to take it."
 )
 
+_MEANINGS: tuple[tuple[tuple[str, ...], type[PhotoError], str], ...] = (
+    (
+        ("out of memory", "cannot allocate", "failed to allocate", "memory allocation"),
+        TooLargeError,
+        NO_MEMORY,
+    ),
+    # libwebp says no more than this.
+    (
+        ("could not create decoder object",),
+        DecodeError,
+        f"the image data is damaged, or {NO_MEMORY}",
+    ),
+    (
+        ("truncated", "unexpected end", "end of file", "eof", "not enough image data"),
+        DecodeError,
+        TRUNCATED,
+    ),
+    (("unsupported", "not supported", "unknown compression"), DecodeError, RARE),
+)
+"""What Pillow and the libraries below it say, in part and lower case, and what it means."""
+
 
 def explained(error: Exception) -> PhotoError:
     """Return any error of a decoder as a PhotoError with a short reason."""
-    if isinstance(error, PhotoError):
-        return error
-    said_lower = str(error).lower()
-    if isinstance(error, MemoryError) or any(words in said_lower for words in _OUT_OF_MEMORY):
-        return TooLargeError(NO_MEMORY)
-    if isinstance(error, UnidentifiedImageError):
-        return DecodeError(
-            "not an image in a format that twinlens reads, or its beginning is damaged."
-        )
-    if isinstance(error, EOFError) or any(words in said_lower for words in _CUT_SHORT):
-        return DecodeError(TRUNCATED)
-    if any(words in said_lower for words in _NOT_FOR_US):
-        return DecodeError(
-            f"a rare kind of image file ({said(error)}). Save it anew in another program."
-        )
-    return DecodeError(f"the image data is damaged ({said(error)}). Restore it from a backup.")
+    match error:
+        case PhotoError():
+            return error
+        case MemoryError():
+            return TooLargeError(NO_MEMORY)
+        case UnidentifiedImageError():
+            return DecodeError(UNKNOWN)
+        case EOFError():
+            return DecodeError(TRUNCATED)
+    words = str(error).lower()
+    for parts, kind, reason in _MEANINGS:
+        if any(part in words for part in parts):
+            return kind(reason.format(said=said(error)))
+    return DecodeError(DAMAGED.format(said=said(error)))
 
 
 def said(error: Exception) -> str:
