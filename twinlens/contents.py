@@ -15,16 +15,19 @@ HAS_LIVE_FILE = (
 )
 
 
-def drop_orphans(tx: sqlite3.Connection) -> int:
+def drop_orphans(tx: sqlite3.Connection, content_id: int | None = None) -> int:
     """Forget contents that no file points to, with vectors and pairs; return how many.
 
-    Each vector dropped is logged, so that the index drops it too.
+    With ``content_id`` only that one is looked at. Each vector dropped is logged, so that the index
+    drops it too.
     """
+    among = "" if content_id is None else " AND c.id = ?"
     tx.execute("CREATE TEMP TABLE IF NOT EXISTS orphans (id INTEGER PRIMARY KEY)")
     tx.execute("DELETE FROM orphans")
     tx.execute(
         "INSERT INTO orphans SELECT id FROM contents c"
-        " WHERE NOT EXISTS (SELECT 1 FROM files f WHERE f.content_id = c.id)"
+        f" WHERE NOT EXISTS (SELECT 1 FROM files f WHERE f.content_id = c.id){among}",  # noqa: S608
+        () if content_id is None else (content_id,),
     )
     tx.execute(
         "INSERT INTO log (content_id, model_id) SELECT content_id, model_id FROM vectors"

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from twinlens.catalogue import Catalogue
+from twinlens.contents import drop_orphans
 from twinlens.events import add_event
 from twinlens.messages import writable
 
@@ -199,9 +200,7 @@ def _move_one(
     known = FileStat(row["size"], row["mtime_ns"], row["ctime_ns"], row["inode"])
     if not known.same_bytes(stat):
         return False
-    replaced = "SELECT id FROM files WHERE root_id = ? AND path = ?"
-    tx.execute(f"DELETE FROM jobs WHERE file_id IN ({replaced})", (root_id, new))  # noqa: S608
-    tx.execute("DELETE FROM files WHERE root_id = ? AND path = ?", (root_id, new))
+    _forget_replaced(tx, root_id, new)
     # A worker that has it in hand looks at the old path: what it reports will be out of date.
     in_hand = tx.execute(
         "UPDATE jobs SET state = 'pending', lease_until = NULL, lease_owner = NULL"
@@ -214,6 +213,18 @@ def _move_one(
     )
     add_event(tx, now, "moved", root_id=root_id, path=new, other=old)
     return True
+
+
+def _forget_replaced(tx: sqlite3.Connection, root_id: int, path: bytes) -> None:
+    row = tx.execute(
+        "SELECT id, content_id FROM files WHERE root_id = ? AND path = ?", (root_id, path)
+    ).fetchone()
+    if row is None:
+        return
+    tx.execute("DELETE FROM jobs WHERE file_id = ?", (row["id"],))
+    tx.execute("DELETE FROM files WHERE id = ?", (row["id"],))
+    if row["content_id"] is not None:
+        drop_orphans(tx, row["content_id"])
 
 
 def lease(catalogue: Catalogue, owner: str, *, now: float, seconds: float, limit: int) -> list[Job]:

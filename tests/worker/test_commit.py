@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from twinlens import contents, ledger
+from twinlens import ledger
 from twinlens.catalogue import Catalogue
 from twinlens.events import events_after
 from twinlens.messages import Failed, ModelRef, Result
@@ -100,13 +100,12 @@ def test_vector_forgotten_meanwhile_is_computed_again(
 def test_changed_photo_is_said_to_have_changed(
     catalogue: Catalogue, ref: ModelRef, record: Recorder
 ):
-    """A new content of a known file is a change; the old content goes with housekeeping."""
+    """A new content of a known file is a change; the old content goes if no other file has it."""
     file_id = record(b"a.jpg")
     _commit(catalogue, ref, embedded(file_id))
     record(b"a.jpg", mtime=2)
     _commit(catalogue, ref, embedded(file_id, content=1, generation=2))
     assert _kinds(catalogue) == ["added", "changed"]
-    contents.housekeep(catalogue, now=200.0, tombstone_days=30)
     assert catalogue.value("SELECT count(*) FROM contents") == 1
     assert catalogue.value("SELECT count(*) FROM log") == 3  # two vectors came, one went
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from twinlens import ledger
 from twinlens.catalogue import Catalogue
+from twinlens.contents import drop_orphans
 from twinlens.errors import ChangedError, VanishedError
 from twinlens.events import add_event
 from twinlens.messages import Embedded, Failed, ModelRef, Result
@@ -103,6 +104,8 @@ def _commit_success(
     tx.execute("UPDATE files SET content_id = ? WHERE id = ?", (content_id, file["id"]))
     ledger.finish(tx, file["id"])
     if file["content_id"] != content_id:
+        if file["content_id"] is not None:
+            drop_orphans(tx, file["content_id"])
         _say_new(tx, context.now, file, content_id)
     return True
 
