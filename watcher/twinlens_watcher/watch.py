@@ -27,7 +27,11 @@ log = logging.getLogger(__name__)
 
 
 class RootWatch:
-    """One root, for as long as it is registered."""
+    """One root, for as long as it is registered.
+
+    ``ring`` is called when there is something to do; ``local`` tells what kind of file system the
+    folder is on, where that is not to be found out.
+    """
 
     def __init__(
         self,
@@ -38,10 +42,11 @@ class RootWatch:
         *,
         ring: Callable[[], None],
         accept_deletions: bool = False,
+        local: bool | None = None,
     ) -> None:
         self._settings = settings
         self._clock = clock
-        self._local = is_local(root.folder)
+        self._local = is_local(root.folder) if local is None else local
         self._events = self._local  # not on network mounts: they give none
         self._accept = accept_deletions  # for the first sweep alone
         self._observation: Observation | None = None
