@@ -96,10 +96,15 @@ def _ask_socket(path: Path, body: dict[str, Any]) -> object | None:
 def _ask_broker(url: str, body: dict[str, Any]) -> object | None:
     app = make_app(url)
     try:
-        result = app.send_task(
-            TASK_QUERY, args=[body], retry=False, ignore_result=False, expires=BROKER_SECONDS
-        )
-        answer: object = result.get(timeout=BROKER_SECONDS)
+        with contextlib.closing(app):
+            result = app.send_task(
+                TASK_QUERY, args=[body], retry=False, ignore_result=False, expires=BROKER_SECONDS
+            )
+            try:
+                answer: object = result.get(timeout=BROKER_SECONDS)
+            finally:
+                # Celery leaves this to __del__, where an error of the broker goes to the terminal.
+                app.backend.remove_pending_result(result)
     except Exception:  # noqa: BLE001  kombu, redis and celery raise many unrelated types
         return None
     return answer

@@ -76,6 +76,8 @@ def make_app(url: str) -> Celery:
             # Who sends is told at once: the next tick tries again. The default blocks it for 6 s.
             "max_retries": 0,
         },
+        # Who asks is told at once as well. The default tries for 20 s, and says so in the terminal.
+        result_backend_transport_options={"retry_policy": {"max_retries": 0}},
         redis_socket_timeout=30,
         redis_socket_connect_timeout=5,
         worker_hijack_root_logger=False,

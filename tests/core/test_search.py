@@ -43,9 +43,7 @@ def put(catalogue: Catalogue, model: Model, content: int, seed: int | None) -> N
 
 def stored(catalogue: Catalogue, model: Model) -> dict[int, Any]:
     """Return all vectors of a model, unit length, by content."""
-    rows = catalogue.rows(
-        "SELECT content_id, vector FROM vectors WHERE model_id = ?", (model.id,)
-    )
+    rows = catalogue.rows("SELECT content_id, vector FROM vectors WHERE model_id = ?", (model.id,))
     return {
         row["content_id"]: vectors.project(vectors.decode(row["vector"], model.dimension))
         for row in rows
@@ -118,9 +116,7 @@ def test_answers_equal_comparing_all(
         check(searcher.search(vector(seed), k), catalogue, model, vector(seed), k)
 
 
-def test_never_staler_than_the_last_commit(
-    catalogue: Catalogue, library: Library, model: Model
-):
+def test_never_staler_than_the_last_commit(catalogue: Catalogue, library: Library, model: Model):
     """What another process commits after a searcher was opened is in its next answer."""
     put(catalogue, model, 1, 1)
     publish(catalogue, library, model)
@@ -263,9 +259,7 @@ def test_removed_root_is_found_no_more(shelf, model: Model, catalogue: Catalogue
     assert searcher.search(vector(1), 5) == []
 
 
-def test_many_queries_read_the_tail_once(
-    catalogue: Catalogue, library: Library, model: Model
-):
+def test_many_queries_read_the_tail_once(catalogue: Catalogue, library: Library, model: Model):
     """Queries in a row read the vectors after the snapshot once, until something is committed."""
     put(catalogue, model, 1, 1)
     searcher = Searcher(catalogue, library, model)
