@@ -26,7 +26,7 @@ def drop_orphans(tx: sqlite3.Connection, content_id: int | None = None) -> int:
     tx.execute("DELETE FROM orphans")
     tx.execute(
         "INSERT INTO orphans SELECT id FROM contents c"
-        f" WHERE NOT EXISTS (SELECT 1 FROM files f WHERE f.content_id = c.id){among}",  # noqa: S608
+        f" WHERE NOT EXISTS (SELECT 1 FROM files f WHERE f.content_id = c.id){among}",
         () if content_id is None else (content_id,),
     )
     tx.execute(
