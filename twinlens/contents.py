@@ -25,7 +25,7 @@ def drop_orphans(tx: sqlite3.Connection, content_id: int | None = None) -> int:
     tx.execute("CREATE TEMP TABLE IF NOT EXISTS orphans (id INTEGER PRIMARY KEY)")
     tx.execute("DELETE FROM orphans")
     tx.execute(
-        "INSERT INTO orphans SELECT id FROM contents c"
+        "INSERT INTO orphans SELECT id FROM contents c"  # noqa: S608  constants of ours
         f" WHERE NOT EXISTS (SELECT 1 FROM files f WHERE f.content_id = c.id){among}",
         () if content_id is None else (content_id,),
     )
