@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import RedisServer
+from tests.core.conftest import Start
 from twinlens import asking, messages
 from twinlens.asking import answer_error, answer_vector, ask_worker, read_answer, short_path
 from twinlens.errors import DecodeError, MessageError, ModelError, PhotoError
@@ -174,7 +176,10 @@ app.worker_main(["worker", *options.split()])
 
 @pytest.mark.redis
 def test_asking_over_the_broker(
-    library: Library, redis_server, start_python, monkeypatch: pytest.MonkeyPatch
+    library: Library,
+    redis_server: RedisServer,
+    start_python: Start,
+    monkeypatch: pytest.MonkeyPatch,
 ):
     """Without a local worker, one on another computer is asked over the broker."""
     monkeypatch.setattr(asking, "BROKER_SECONDS", 60.0)  # it starts while the question waits
@@ -183,7 +188,9 @@ def test_asking_over_the_broker(
 
 
 @pytest.mark.redis
-def test_nobody_at_the_broker(library: Library, redis_server, monkeypatch: pytest.MonkeyPatch):
+def test_nobody_at_the_broker(
+    library: Library, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+):
     """A broker without workers, or that is down, gives no answer, in bounded time."""
     monkeypatch.setattr(asking, "BROKER_SECONDS", 0.3)
     start = time.monotonic()

@@ -7,10 +7,12 @@ import sqlite3
 import subprocess
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.core.conftest import Start
 from twinlens import catalogue as catalogue_module
 from twinlens.catalogue import APPLICATION_ID, Catalogue, set_meta
 from twinlens.errors import CatalogueError, NewerCatalogueError
@@ -78,6 +80,13 @@ def wait(child: subprocess.Popen[bytes]) -> bytes:
     return out
 
 
+def write(catalogue: Catalogue, **facts: str) -> None:
+    """Store facts in one transaction."""
+    with catalogue.write_tx() as tx:
+        for key, value in facts.items():
+            set_meta(tx, key, value)
+
+
 def tables(path: Path) -> set[str]:
     """Return the names of all tables of a database."""
     connection = sqlite3.connect(path)
@@ -103,7 +112,7 @@ def test_settings_that_safety_rests_on(catalogue: Catalogue):
     assert catalogue.version() == VERSION
 
 
-def test_concurrent_migration(tmp_path: Path, start_python):
+def test_concurrent_migration(tmp_path: Path, start_python: Start):
     """#39: of 4 processes that open a new catalogue at once, one applies the steps, all can use it.
 
     Three rounds, since the switch to WAL is where SQLite answered "locked" in 6 of 40 trials.
@@ -121,7 +130,7 @@ def test_concurrent_migration(tmp_path: Path, start_python):
 
 
 @pytest.mark.parametrize("place", range(1, VERSION + 1))
-def test_killed_between_two_steps(place: int, tmp_path: Path, start_python):
+def test_killed_between_two_steps(place: int, tmp_path: Path, start_python: Start):
     """#40: killed between two steps of the first migration, none is applied; the next one works."""
     path = tmp_path / "catalogue.sqlite3"
     child = start_python(MIGRATE_AND_STOP, path, place)
@@ -135,7 +144,7 @@ def test_killed_between_two_steps(place: int, tmp_path: Path, start_python):
     whole(path)
 
 
-def test_killed_at_any_time(tmp_path: Path, start_python):
+def test_killed_at_any_time(tmp_path: Path, start_python: Start):
     """#40: killed at a random moment of opening, the catalogue is empty or complete."""
     numbers = random.Random(40)
     complete = 0
@@ -183,7 +192,7 @@ def test_older_catalogue_keeps_its_data(monkeypatch: pytest.MonkeyPatch, tmp_pat
 
 
 @pytest.mark.parametrize("opening", [Catalogue.open, Catalogue.open_to_read])
-def test_newer_catalogue_is_refused(opening, tmp_path: Path):
+def test_newer_catalogue_is_refused(opening: Callable[[Path], Catalogue], tmp_path: Path):
     """A catalogue of a newer twinlens is refused with the cure, and left as it is."""
     path = tmp_path / "catalogue.sqlite3"
     Catalogue.open(path).close()
@@ -198,7 +207,9 @@ def test_newer_catalogue_is_refused(opening, tmp_path: Path):
 
 @pytest.mark.parametrize("opening", [Catalogue.open, Catalogue.open_to_read])
 @pytest.mark.parametrize("version", [0, 1, VERSION, VERSION + 1])
-def test_foreign_database_is_refused(opening, version: int, tmp_path: Path):
+def test_foreign_database_is_refused(
+    opening: Callable[[Path], Catalogue], version: int, tmp_path: Path
+):
     """Another program's database is refused and not changed by a byte, whatever its version."""
     path = tmp_path / "catalogue.sqlite3"
     connection = sqlite3.connect(path)
@@ -215,9 +226,9 @@ def test_damaged_file_is_refused(tmp_path: Path):
     """A file that is no database any more is an error that says what to do."""
     path = tmp_path / "catalogue.sqlite3"
     path.write_bytes(b"not a database, but long enough to be one" * 100)
-    with pytest.raises(CatalogueError, match="damaged.*backup"):
+    with pytest.raises(CatalogueError, match=r"damaged.*backup"):
         Catalogue.open(path)
-    with pytest.raises(CatalogueError, match="damaged.*backup"):
+    with pytest.raises(CatalogueError, match=r"damaged.*backup"):
         Catalogue.open_to_read(path)
 
 
@@ -228,7 +239,7 @@ def test_damaged_pages_are_refused(tmp_path: Path):
     with path.open("r+b") as handle:
         handle.seek(100)
         handle.write(b"\xff" * 4000)
-    with pytest.raises(CatalogueError, match="damaged.*backup"):
+    with pytest.raises(CatalogueError, match=r"damaged.*backup"):
         Catalogue.open(path)
 
 
@@ -250,9 +261,8 @@ def test_reader_cannot_write(library: Library, catalogue: Catalogue):
     with (
         Catalogue.open_to_read(library.catalogue) as reader,
         pytest.raises(sqlite3.OperationalError, match="readonly"),
-        reader.write_tx() as tx,
     ):
-        set_meta(tx, "a", "b")
+        write(reader, a="b")
 
 
 class Interrupt(BaseException):
@@ -262,7 +272,7 @@ class Interrupt(BaseException):
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, Interrupt, GeneratorExit])
 def test_error_rolls_back(error: type[BaseException], catalogue: Catalogue):
     """A write transaction left by any exception leaves nothing; the next one works."""
-    with pytest.raises(error), catalogue.write_tx() as tx:
+    with pytest.raises(error), catalogue.write_tx() as tx:  # noqa: PT012  it is the block
         set_meta(tx, "half", "done")
         raise error
     assert catalogue.meta("half") is None
@@ -281,7 +291,7 @@ def test_no_write_outside_of_another(catalogue: Catalogue):
     assert catalogue.meta("outer") == "2"
 
 
-def test_processes_that_read_and_write(library: Library, catalogue: Catalogue, start_python):
+def test_processes_that_read_and_write(library: Library, catalogue: Catalogue, start_python: Start):
     """Read-then-write from 3 processes at once never fails and never loses an update."""
     with catalogue.write_tx() as tx:
         set_meta(tx, "count", "0")
@@ -383,12 +393,8 @@ def test_full_database(catalogue: Catalogue):
     """#36: where no page is left, a transaction fails whole and the next one works with more."""
     pages = catalogue.value("PRAGMA page_count")
     catalogue.value(f"PRAGMA max_page_count = {pages + 4}")
-    with (
-        pytest.raises(sqlite3.OperationalError, match="full"),
-        catalogue.write_tx() as tx,
-    ):
-        set_meta(tx, "first", "1")
-        set_meta(tx, "large", "x" * 100_000)
+    with pytest.raises(sqlite3.OperationalError, match="full"):
+        write(catalogue, first="1", large="x" * 100_000)
     assert catalogue.meta("first") is None
     catalogue.value(f"PRAGMA max_page_count = {pages + 400}")
     with catalogue.write_tx() as tx:

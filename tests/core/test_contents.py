@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.core.conftest import Shelf
 from twinlens import contents, events, roots
 from twinlens.catalogue import Catalogue
 from twinlens.models import Model
@@ -19,7 +20,7 @@ def keep_house(catalogue: Catalogue, *, now: float) -> int:
     return contents.housekeep(catalogue, now=now, tombstone_days=30.0)
 
 
-def test_old_tombstones_are_forgotten(shelf, model: Model, catalogue: Catalogue):
+def test_old_tombstones_are_forgotten(shelf: Shelf, model: Model, catalogue: Catalogue):
     """A photo deleted more than 30 days ago is forgotten with its vector; the index is told."""
     gone = shelf.embed("gone.jpg", model)
     shelf.embed("recent.jpg", model)
@@ -38,7 +39,7 @@ def test_old_tombstones_are_forgotten(shelf, model: Model, catalogue: Catalogue)
     assert [row["content_id"] for row in told] == [gone]
 
 
-def test_content_of_a_deleted_copy_is_kept(shelf, model: Model, catalogue: Catalogue):
+def test_content_of_a_deleted_copy_is_kept(shelf: Shelf, model: Model, catalogue: Catalogue):
     """A content that another file points to is kept when one copy is forgotten."""
     shelf.embed("a.jpg", model, content="same")
     shelf.embed("b.jpg", model, content="same")
@@ -47,7 +48,7 @@ def test_content_of_a_deleted_copy_is_kept(shelf, model: Model, catalogue: Catal
     assert catalogue.value("SELECT count(*) FROM vectors") == 1
 
 
-def test_content_that_was_replaced_is_forgotten(shelf, model: Model, catalogue: Catalogue):
+def test_content_that_was_replaced_is_forgotten(shelf: Shelf, model: Model, catalogue: Catalogue):
     """The bytes that a file had before it changed are forgotten with their vector and pairs."""
     old = shelf.embed("a.jpg", model, content="old")
     other = shelf.embed("b.jpg", model)
@@ -60,7 +61,9 @@ def test_content_that_was_replaced_is_forgotten(shelf, model: Model, catalogue: 
     assert catalogue.value("SELECT count(*) FROM pairs") == 0
 
 
-def test_nothing_of_a_disk_that_is_away_is_forgotten(shelf, model: Model, catalogue: Catalogue):
+def test_nothing_of_a_disk_that_is_away_is_forgotten(
+    shelf: Shelf, model: Model, catalogue: Catalogue
+):
     """#17: tombstones below a root that is offline are kept, however old."""
     shelf.embed("a.jpg", model)
     shelf.lose("a.jpg", now=0.0)
@@ -69,7 +72,7 @@ def test_nothing_of_a_disk_that_is_away_is_forgotten(shelf, model: Model, catalo
     assert catalogue.value("SELECT count(*) FROM vectors") == 1
 
 
-def test_housekeeping_twice_is_once(shelf, model: Model, catalogue: Catalogue):
+def test_housekeeping_twice_is_once(shelf: Shelf, model: Model, catalogue: Catalogue):
     """Housekeeping again forgets nothing more and logs nothing more."""
     shelf.embed("a.jpg", model)
     shelf.lose("a.jpg", now=0.0)
@@ -79,7 +82,9 @@ def test_housekeeping_twice_is_once(shelf, model: Model, catalogue: Catalogue):
     assert catalogue.value("SELECT max(seq) FROM log") == logged
 
 
-def test_old_events_are_dropped(shelf, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch):
+def test_old_events_are_dropped(
+    shelf: Shelf, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+):
     """The newest events are kept, up to a number; their numbers go on."""
     monkeypatch.setattr(events, "KEPT", 3)
     with catalogue.write_tx() as tx:
@@ -90,7 +95,7 @@ def test_old_events_are_dropped(shelf, catalogue: Catalogue, monkeypatch: pytest
     assert events.last_event(catalogue) == 10
 
 
-def test_following_events(shelf, catalogue: Catalogue):
+def test_following_events(shelf: Shelf, catalogue: Catalogue):
     """Events come in order, from a number on, as many as asked for, with all that they hold."""
     assert events.last_event(catalogue) == 0
     assert events.events_after(catalogue, 0) == []

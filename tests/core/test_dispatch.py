@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
+from tests.conftest import Clock, RedisServer
+from tests.core.conftest import Shelf
 from twinlens import broker, ledger, messages
 from twinlens.catalogue import Catalogue
 from twinlens.dispatch import PROBLEM, Dispatcher
@@ -20,9 +21,12 @@ from twinlens.settings import Settings
 pytestmark = pytest.mark.redis
 
 
+MakeDispatcher = Callable[[str], Dispatcher]
+
+
 @pytest.fixture
 def dispatcher(
-    catalogue: Catalogue, library: Library, model: Model, clock: Any
+    catalogue: Catalogue, library: Library, model: Model, clock: Clock
 ) -> Callable[[str], Dispatcher]:
     """Make a dispatcher for a broker: batches of 4, at most 10 photos out, leases of 60 s."""
 
@@ -66,14 +70,20 @@ def finish(catalogue: Catalogue, batches: list[list[Photo]]) -> None:
                 ledger.finish(tx, photo.file_id)
 
 
-def see(shelf: Any, count: int) -> list[bytes]:
+def see(shelf: Shelf, count: int) -> list[bytes]:
     """Record photos; return their paths."""
     paths = [f"{i:02}.jpg" for i in range(count)]
     shelf.see(*paths)
     return [path.encode() for path in paths]
 
 
-def test_batches(shelf, dispatcher, redis_server, model: Model, catalogue: Catalogue):
+def test_batches(
+    shelf: Shelf,
+    dispatcher: MakeDispatcher,
+    redis_server: RedisServer,
+    model: Model,
+    catalogue: Catalogue,
+):
     """Photos are sent in batches, each with all that a worker on another computer needs."""
     paths = see(shelf, 6)
     assert dispatcher(redis_server.url).tick() == 6
@@ -90,13 +100,13 @@ def test_batches(shelf, dispatcher, redis_server, model: Model, catalogue: Catal
     assert ledger.counts(catalogue).leased == 6
 
 
-def test_nothing_to_send(shelf, dispatcher, redis_server):
+def test_nothing_to_send(shelf: Shelf, dispatcher: MakeDispatcher, redis_server: RedisServer):
     """Without work nothing is sent; neither is anything before there is a model."""
     assert dispatcher(redis_server.url).tick() == 0
     assert take(redis_server.url) == []
 
 
-def test_no_model_yet(shelf, catalogue: Catalogue, library: Library, clock):
+def test_no_model_yet(shelf: Shelf, catalogue: Catalogue, library: Library, clock: Clock):
     """Before the first worker named a model, a dispatcher waits, and asks no broker."""
     see(shelf, 1)
     url = "redis://127.0.0.1:1/0"
@@ -105,7 +115,9 @@ def test_no_model_yet(shelf, catalogue: Catalogue, library: Library, clock):
     assert ledger.counts(catalogue).pending == 1
 
 
-def test_bounded_in_flight(shelf, dispatcher, redis_server, catalogue: Catalogue):
+def test_bounded_in_flight(
+    shelf: Shelf, dispatcher: MakeDispatcher, redis_server: RedisServer, catalogue: Catalogue
+):
     """No more than ``in_flight`` photos are out at any time; as some are done, others follow."""
     see(shelf, 25)
     ringing = dispatcher(redis_server.url)
@@ -120,7 +132,11 @@ def test_bounded_in_flight(shelf, dispatcher, redis_server, catalogue: Catalogue
 
 
 def test_waiting_messages_keep_their_leases(
-    shelf, dispatcher, redis_server, clock, catalogue: Catalogue
+    shelf: Shelf,
+    dispatcher: MakeDispatcher,
+    redis_server: RedisServer,
+    clock: Clock,
+    catalogue: Catalogue,
 ):
     """While messages wait in the queue, nothing is sent twice, however long that takes."""
     see(shelf, 6)
@@ -133,7 +149,9 @@ def test_waiting_messages_keep_their_leases(
     assert {row["lapses"] for row in catalogue.rows("SELECT lapses FROM jobs")} == {0}
 
 
-def test_silent_worker(shelf, dispatcher, redis_server, clock):
+def test_silent_worker(
+    shelf: Shelf, dispatcher: MakeDispatcher, redis_server: RedisServer, clock: Clock
+):
     """Photos that a worker took and never reported are sent again when their leases have lapsed."""
     paths = see(shelf, 4)
     ringing = dispatcher(redis_server.url)
@@ -146,7 +164,13 @@ def test_silent_worker(shelf, dispatcher, redis_server, clock):
     assert names(take(redis_server.url)) == paths
 
 
-def test_redis_wiped(shelf, dispatcher, redis_server, clock, catalogue: Catalogue):
+def test_redis_wiped(
+    shelf: Shelf,
+    dispatcher: MakeDispatcher,
+    redis_server: RedisServer,
+    clock: Clock,
+    catalogue: Catalogue,
+):
     """#26: FLUSHALL in the middle of an import loses nothing: all is sent again, and done."""
     paths = see(shelf, 25)
     ringing = dispatcher(redis_server.url)
@@ -165,7 +189,9 @@ def test_redis_wiped(shelf, dispatcher, redis_server, clock, catalogue: Catalogu
     assert not ledger.has_work(catalogue)
 
 
-def test_redis_killed_with_aof(shelf, dispatcher, start_redis, clock):
+def test_redis_killed_with_aof(
+    shelf: Shelf, dispatcher: MakeDispatcher, start_redis: Callable[..., RedisServer], clock: Clock
+):
     """#25: with its append-only file on, a Redis that was killed still has every message."""
     paths = see(shelf, 8)
     server = start_redis(aof=True)
@@ -178,7 +204,9 @@ def test_redis_killed_with_aof(shelf, dispatcher, start_redis, clock):
     assert names(take(server.url)) == paths
 
 
-def test_redis_killed_without_aof(shelf, dispatcher, redis_server, clock):
+def test_redis_killed_without_aof(
+    shelf: Shelf, dispatcher: MakeDispatcher, redis_server: RedisServer, clock: Clock
+):
     """#26: a Redis that was killed and kept nothing costs a lease's time, no photo."""
     paths = see(shelf, 8)
     ringing = dispatcher(redis_server.url)
@@ -190,9 +218,16 @@ def test_redis_killed_without_aof(shelf, dispatcher, redis_server, clock):
     assert names(take(redis_server.url)) == paths
 
 
-def test_redis_down(shelf, dispatcher, redis_server, clock, catalogue: Catalogue):
-    """#27: while Redis is down ticks return at once and raise nothing, photos are recorded, the
-    trouble is noted; when it is back all is sent and the note goes.
+def test_redis_down(
+    shelf: Shelf,
+    dispatcher: MakeDispatcher,
+    redis_server: RedisServer,
+    clock: Clock,
+    catalogue: Catalogue,
+):
+    """#27: while Redis is down ticks return at once and raise nothing, and the trouble is noted.
+
+    Photos are recorded meanwhile; when it is back all is sent and the note goes.
     """
     ringing = dispatcher(redis_server.url)
     assert ringing.tick() == 0
@@ -214,7 +249,13 @@ def test_redis_down(shelf, dispatcher, redis_server, clock, catalogue: Catalogue
     assert {row["lapses"] for row in catalogue.rows("SELECT lapses FROM jobs")} == {0}
 
 
-def test_redis_full(shelf, dispatcher, start_redis, clock, catalogue: Catalogue):
+def test_redis_full(
+    shelf: Shelf,
+    dispatcher: MakeDispatcher,
+    start_redis: Callable[..., RedisServer],
+    clock: Clock,
+    catalogue: Catalogue,
+):
     """#28: a full Redis is noted as such and costs no photo an attempt; with room all is sent."""
     server = start_redis(maxmemory="3mb")
     ringing = dispatcher(server.url)
@@ -237,7 +278,9 @@ def test_redis_full(shelf, dispatcher, start_redis, clock, catalogue: Catalogue)
     assert names(take(server.url)) == paths
 
 
-def test_unchanged_note_is_not_written_again(shelf, dispatcher, redis_server, catalogue: Catalogue):
+def test_unchanged_note_is_not_written_again(
+    shelf: Shelf, dispatcher: MakeDispatcher, redis_server: RedisServer, catalogue: Catalogue
+):
     """A Redis that stays down costs no write for each tick."""
     redis_server.stop()
     ringing = dispatcher(redis_server.url)
@@ -248,7 +291,11 @@ def test_unchanged_note_is_not_written_again(shelf, dispatcher, redis_server, ca
 
 
 def test_password_is_never_shown(
-    shelf, dispatcher, start_redis, catalogue: Catalogue, caplog: pytest.LogCaptureFixture
+    shelf: Shelf,
+    dispatcher: MakeDispatcher,
+    start_redis: Callable[..., RedisServer],
+    catalogue: Catalogue,
+    caplog: pytest.LogCaptureFixture,
 ):
     """A broker's password is in no message, note or log line; nor is a wrong one."""
     server = start_redis(password="s3cret-w0rd")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import sqlite3
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from tests.core.conftest import Shelf
 from twinlens import ledger, roots
 from twinlens.catalogue import Catalogue
 from twinlens.ledger import Counts, FileStat, Job
@@ -44,10 +47,10 @@ def fail(
         )
 
 
-# Recording
+# --- recording
 
 
-def test_new_photo_gets_a_job(shelf, catalogue: Catalogue):
+def test_new_photo_gets_a_job(shelf: Shelf, catalogue: Catalogue):
     """A photo seen for the first time is handed out once, with all that a worker needs."""
     assert shelf.see("2024/a.jpg") == 1
     (job,) = lease(catalogue)
@@ -63,7 +66,7 @@ def test_new_photo_gets_a_job(shelf, catalogue: Catalogue):
     assert lease(catalogue) == []
 
 
-def test_same_reading_twice_changes_nothing(shelf, model: Model, catalogue: Catalogue):
+def test_same_reading_twice_changes_nothing(shelf: Shelf, model: Model, catalogue: Catalogue):
     """Recording a reading twice is recording it once: before, while and after it is embedded."""
     assert shelf.see("a.jpg") == 1
     assert shelf.see("a.jpg") == 0
@@ -75,7 +78,7 @@ def test_same_reading_twice_changes_nothing(shelf, model: Model, catalogue: Cata
     assert not ledger.has_work(catalogue)
 
 
-def test_changed_photo_gets_a_new_generation(shelf, model: Model, catalogue: Catalogue):
+def test_changed_photo_gets_a_new_generation(shelf: Shelf, model: Model, catalogue: Catalogue):
     """A change of an embedded photo is new work, of the next generation and the same row."""
     shelf.embed("a.jpg", model)
     before = shelf.id("a.jpg")
@@ -84,7 +87,7 @@ def test_changed_photo_gets_a_new_generation(shelf, model: Model, catalogue: Cat
     assert (job.file_id, job.generation) == (before, 2)
 
 
-def test_change_while_in_hand_takes_the_lease_back(shelf, catalogue: Catalogue):
+def test_change_while_in_hand_takes_the_lease_back(shelf: Shelf, catalogue: Catalogue):
     """#49: a photo that changes while a worker has it is handed out again, one generation on."""
     shelf.see("a.jpg")
     (first,) = lease(catalogue)
@@ -93,7 +96,7 @@ def test_change_while_in_hand_takes_the_lease_back(shelf, catalogue: Catalogue):
     assert (first.generation, second.generation) == (1, 2)
 
 
-def test_event_storm(shelf, model: Model, catalogue: Catalogue):
+def test_event_storm(shelf: Shelf, model: Model, catalogue: Catalogue):
     """#24: 100 readings of a path that is being written cost at most 2 embeddings."""
     handed_out = 0
     for version in range(100):
@@ -107,7 +110,7 @@ def test_event_storm(shelf, model: Model, catalogue: Catalogue):
 
 
 @pytest.mark.parametrize("field", ["size", "mtime_ns", "inode"])
-def test_what_makes_a_photo_another(field: str, shelf, model: Model, catalogue: Catalogue):
+def test_what_makes_a_photo_another(field: str, shelf: Shelf, model: Model, catalogue: Catalogue):
     """Another size, time or inode means other bytes."""
     shelf.embed("a.jpg", model)
     known = FileStat(
@@ -117,7 +120,7 @@ def test_what_makes_a_photo_another(field: str, shelf, model: Model, catalogue: 
     assert ledger.record(catalogue, shelf.root.id, [(b"a.jpg", other)], now=1.0) == 1
 
 
-def test_new_permissions_are_no_new_photo(shelf, model: Model, catalogue: Catalogue):
+def test_new_permissions_are_no_new_photo(shelf: Shelf, model: Model, catalogue: Catalogue):
     """A change of ctime alone costs nothing where the photo was read, and is remembered."""
     ledger.record(catalogue, shelf.root.id, [(b"a.jpg", STAT)], now=1.0)
     shelf.embed("a.jpg", model)
@@ -127,7 +130,7 @@ def test_new_permissions_are_no_new_photo(shelf, model: Model, catalogue: Catalo
     assert catalogue.value("SELECT generation FROM files") == 1
 
 
-def test_new_permissions_try_an_unreadable_photo_again(shelf, catalogue: Catalogue):
+def test_new_permissions_try_an_unreadable_photo_again(shelf: Shelf, catalogue: Catalogue):
     """#47: a photo in quarantine is tried again when its permissions change."""
     ledger.record(catalogue, shelf.root.id, [(b"a.jpg", STAT)], now=1.0)
     (job,) = lease(catalogue)
@@ -138,7 +141,7 @@ def test_new_permissions_try_an_unreadable_photo_again(shelf, catalogue: Catalog
     assert [job.path for job in lease(catalogue)] == [b"a.jpg"]
 
 
-def test_names_are_bytes(shelf, catalogue: Catalogue):
+def test_names_are_bytes(shelf: Shelf, catalogue: Catalogue):
     """#45: a name that is not UTF-8 is recorded and handed out as it is."""
     name = b"\xff\xfe caf\xe9.jpg"
     ledger.record(catalogue, shelf.root.id, [(name, STAT)], now=1.0)
@@ -149,7 +152,7 @@ def test_names_are_bytes(shelf, catalogue: Catalogue):
     ("inode", "mtime_ns"),
     [(2**64 - 1, 1), (1, 2**63 + 12345), (1, -(10**18)), (2**63, 13 * 10**18)],
 )
-def test_odd_readings_fit(inode: int, mtime_ns: int, shelf, catalogue: Catalogue):
+def test_odd_readings_fit(inode: int, mtime_ns: int, shelf: Shelf, catalogue: Catalogue):
     """Inodes above 2^63 and times after 2262 or before 1970 are stored and known again."""
     fields = [0o100644, inode, 0, 1, 0, 0, 100, 0, 0, 0]
     times = {"st_atime_ns": 0, "st_mtime_ns": mtime_ns, "st_ctime_ns": mtime_ns}
@@ -158,7 +161,7 @@ def test_odd_readings_fit(inode: int, mtime_ns: int, shelf, catalogue: Catalogue
     assert ledger.record(catalogue, shelf.root.id, [(b"a.jpg", stat)], now=1.0) == 0
 
 
-def test_file_from_the_far_future(shelf, catalogue: Catalogue, tmp_path: Path):
+def test_file_from_the_far_future(shelf: Shelf, catalogue: Catalogue, tmp_path: Path):
     """A real file dated 2400 is recorded like any other, where the disk can hold the date."""
     path = tmp_path / "a.jpg"
     path.write_bytes(b"x")
@@ -167,10 +170,10 @@ def test_file_from_the_far_future(shelf, catalogue: Catalogue, tmp_path: Path):
     assert ledger.record(catalogue, shelf.root.id, [(b"a.jpg", stat)], now=1.0) == 1
 
 
-# Deletions, returns, moves
+# --- what is deleted, returns or moves
 
 
-def test_deleted_photo_is_remembered(shelf, model: Model, catalogue: Catalogue):
+def test_deleted_photo_is_remembered(shelf: Shelf, model: Model, catalogue: Catalogue):
     """A deletion is a tombstone: the photo counts no more, but its content is still known."""
     content = shelf.embed("a.jpg", model)
     assert shelf.lose("a.jpg") == 1
@@ -181,7 +184,7 @@ def test_deleted_photo_is_remembered(shelf, model: Model, catalogue: Catalogue):
     assert shelf.events() == [("deleted", b"a.jpg")]
 
 
-def test_returned_photo_costs_nothing(shelf, model: Model, catalogue: Catalogue):
+def test_returned_photo_costs_nothing(shelf: Shelf, model: Model, catalogue: Catalogue):
     """A photo that comes back as it was needs no work."""
     shelf.embed("a.jpg", model)
     shelf.lose("a.jpg")
@@ -190,14 +193,14 @@ def test_returned_photo_costs_nothing(shelf, model: Model, catalogue: Catalogue)
     assert shelf.events() == [("deleted", b"a.jpg"), ("returned", b"a.jpg")]
 
 
-def test_returned_photo_that_changed_is_work(shelf, model: Model):
+def test_returned_photo_that_changed_is_work(shelf: Shelf, model: Model):
     """A photo that comes back with other bytes is embedded again."""
     shelf.embed("a.jpg", model)
     shelf.lose("a.jpg")
     assert shelf.see("a.jpg", version=2) == 1
 
 
-def test_deleted_photo_is_not_handed_out(shelf, catalogue: Catalogue):
+def test_deleted_photo_is_not_handed_out(shelf: Shelf, catalogue: Catalogue):
     """The job of a deleted photo waits, and is handed out when the photo is back."""
     shelf.see("a.jpg")
     shelf.lose("a.jpg")
@@ -207,13 +210,13 @@ def test_deleted_photo_is_not_handed_out(shelf, catalogue: Catalogue):
     assert [job.path for job in lease(catalogue)] == [b"a.jpg"]
 
 
-def move(shelf, old: str, new: str, stat: FileStat) -> int:
+def move(shelf: Shelf, old: str, new: str, stat: FileStat) -> int:
     """Follow one rename."""
     moves = [(old.encode(), new.encode(), stat)]
     return ledger.move(shelf.catalogue, shelf.root.id, moves, now=2000.0)
 
 
-def test_moved_photo_keeps_all(shelf, model: Model, catalogue: Catalogue):
+def test_moved_photo_keeps_all(shelf: Shelf, model: Model, catalogue: Catalogue):
     """A renamed photo keeps its row and content, costs no work, and its new name is known."""
     ledger.record(catalogue, shelf.root.id, [(b"a.jpg", STAT)], now=1.0)
     shelf.embed("a.jpg", model)
@@ -226,7 +229,7 @@ def test_moved_photo_keeps_all(shelf, model: Model, catalogue: Catalogue):
     assert shelf.events() == [("moved", b"b/c.jpg")]
 
 
-def test_move_onto_a_photo_replaces_it(shelf, model: Model, catalogue: Catalogue):
+def test_move_onto_a_photo_replaces_it(shelf: Shelf, model: Model, catalogue: Catalogue):
     """#19: a rename over another photo leaves one photo, as on disk, and one job at most."""
     ledger.record(catalogue, shelf.root.id, [(b"tmp.jpg", STAT)], now=1.0)
     shelf.embed("tmp.jpg", model)
@@ -237,9 +240,10 @@ def test_move_onto_a_photo_replaces_it(shelf, model: Model, catalogue: Catalogue
     assert catalogue.value("SELECT count(*) FROM jobs") == 0
 
 
-def test_move_in_hand_is_handed_out_anew(shelf, catalogue: Catalogue):
-    """A photo renamed while a worker has it is handed out under its new name; the worker's report,
-    which would be that the old name is gone, is of an older generation.
+def test_move_in_hand_is_handed_out_anew(shelf: Shelf, catalogue: Catalogue):
+    """A photo renamed while a worker has it is handed out again under its new name.
+
+    What the worker reports, that the old name is gone, is then of an older generation.
     """
     ledger.record(catalogue, shelf.root.id, [(b"a.jpg", STAT)], now=1.0)
     (first,) = lease(catalogue)
@@ -250,7 +254,7 @@ def test_move_in_hand_is_handed_out_anew(shelf, catalogue: Catalogue):
 
 
 @pytest.mark.parametrize("pending", [True, False])
-def test_move_that_is_no_move(pending: bool, shelf, model: Model, catalogue: Catalogue):
+def test_move_that_is_no_move(pending: bool, shelf: Shelf, model: Model, catalogue: Catalogue):
     """A move of an unknown path, onto itself, or with other bytes is left to recording."""
     ledger.record(catalogue, shelf.root.id, [(b"a.jpg", STAT)], now=1.0)
     if not pending:
@@ -264,10 +268,10 @@ def test_move_that_is_no_move(pending: bool, shelf, model: Model, catalogue: Cat
     assert catalogue.value("SELECT count(*) FROM files WHERE path = ?", (b"a.jpg",)) == 1
 
 
-# Leases
+# --- leases
 
 
-def test_lapsed_lease_is_handed_out_again(shelf, catalogue: Catalogue):
+def test_lapsed_lease_is_handed_out_again(shelf: Shelf, catalogue: Catalogue):
     """A worker that goes silent loses its photos when the lease has run out, not before."""
     shelf.see("a.jpg")
     lease(catalogue, now=1000.0)
@@ -275,7 +279,7 @@ def test_lapsed_lease_is_handed_out_again(shelf, catalogue: Catalogue):
     assert [job.lapses for job in lease(catalogue, now=1061.0)] == [1]
 
 
-def test_photo_that_kills_workers_takes_no_others_along(shelf, catalogue: Catalogue):
+def test_photo_that_kills_workers_takes_no_others_along(shelf: Shelf, catalogue: Catalogue):
     """#32: from its second lapse on a photo comes alone, after the others and after a pause."""
     shelf.see("killer.jpg")
     for now in (1000.0, 1100.0):
@@ -289,7 +293,7 @@ def test_photo_that_kills_workers_takes_no_others_along(shelf, catalogue: Catalo
     assert [job.path for job in lease(catalogue, now=1210.0)] == [b"killer.jpg"]
 
 
-def test_two_suspects_do_not_meet(shelf, catalogue: Catalogue):
+def test_two_suspects_do_not_meet(shelf: Shelf, catalogue: Catalogue):
     """#32: two photos that lapsed twice are handed out one at a time."""
     shelf.see("a.jpg", "b.jpg")
     for now in (1000.0, 1100.0):
@@ -300,7 +304,7 @@ def test_two_suspects_do_not_meet(shelf, catalogue: Catalogue):
     assert lease(catalogue, now=1300.0) == []
 
 
-def test_quarantine_after_five_lapses(shelf, catalogue: Catalogue):
+def test_quarantine_after_five_lapses(shelf: Shelf, catalogue: Catalogue):
     """#32: a photo whose workers died five times is given up, with a reason, and said once."""
     shelf.see("killer.jpg")
     now, handed_out = 1000.0, 0
@@ -316,7 +320,7 @@ def test_quarantine_after_five_lapses(shelf, catalogue: Catalogue):
     assert not ledger.has_work(catalogue)
 
 
-def test_pause_grows(shelf, catalogue: Catalogue):
+def test_pause_grows(shelf: Shelf, catalogue: Catalogue):
     """The pause before a suspect is handed out again doubles with each lapse."""
     shelf.see("killer.jpg")
     pauses = []
@@ -331,7 +335,7 @@ def test_pause_grows(shelf, catalogue: Catalogue):
     assert pauses == [0.0, 4.0, 8.0, 16.0]
 
 
-def test_leases_of_a_dead_owner(shelf, catalogue: Catalogue):
+def test_leases_of_a_dead_owner(shelf: Shelf, catalogue: Catalogue):
     """All leases of an owner that is known to be dead are taken back at once, no one else's."""
     shelf.see("a.jpg", "b.jpg")
     ledger.lease(catalogue, "dead", now=1000.0, seconds=60.0, limit=1)
@@ -341,7 +345,7 @@ def test_leases_of_a_dead_owner(shelf, catalogue: Catalogue):
     assert [job.path for job in lease(catalogue, now=1002.0)] == [b"a.jpg"]
 
 
-def test_extended_lease(shelf, catalogue: Catalogue):
+def test_extended_lease(shelf: Shelf, catalogue: Catalogue):
     """A lease that is prolonged lapses later; those of others do not."""
     shelf.see("a.jpg", "b.jpg")
     ledger.lease(catalogue, "busy", now=1000.0, seconds=60.0, limit=1)
@@ -351,7 +355,7 @@ def test_extended_lease(shelf, catalogue: Catalogue):
     assert b"a.jpg" in {job.path for job in lease(catalogue, now=2001.0)}
 
 
-def test_released_job_counts_as_nothing(shelf, catalogue: Catalogue):
+def test_released_job_counts_as_nothing(shelf: Shelf, catalogue: Catalogue):
     """A worker that stops in good order gives its photos back without a mark against them."""
     shelf.see("a.jpg")
     (job,) = lease(catalogue)
@@ -359,7 +363,7 @@ def test_released_job_counts_as_nothing(shelf, catalogue: Catalogue):
     assert lease(catalogue) == [job]
 
 
-def test_released_quarantine_stays(shelf, catalogue: Catalogue):
+def test_released_quarantine_stays(shelf: Shelf, catalogue: Catalogue):
     """Releasing a photo that was given up meanwhile does not let it out of quarantine."""
     shelf.see("a.jpg")
     (job,) = lease(catalogue)
@@ -368,7 +372,7 @@ def test_released_quarantine_stays(shelf, catalogue: Catalogue):
     assert shelf.job("a.jpg")["state"] == "quarantined"
 
 
-def test_postponed_job(shelf, catalogue: Catalogue):
+def test_postponed_job(shelf: Shelf, catalogue: Catalogue):
     """A postponed photo comes later and counts as no failure."""
     shelf.see("a.jpg")
     (job,) = lease(catalogue, now=1000.0)
@@ -378,14 +382,14 @@ def test_postponed_job(shelf, catalogue: Catalogue):
     assert lease(catalogue, now=1010.0) == [job]
 
 
-def test_limit(shelf, catalogue: Catalogue):
+def test_limit(shelf: Shelf, catalogue: Catalogue):
     """No more photos are handed out than asked for; none for a limit of 0."""
     shelf.see(*(f"{i}.jpg" for i in range(5)))
     assert lease(catalogue, limit=0) == []
     assert [len(lease(catalogue, limit=2)) for _ in range(4)] == [2, 2, 1, 0]
 
 
-def test_photos_of_a_root_that_is_away(shelf, catalogue: Catalogue):
+def test_photos_of_a_root_that_is_away(shelf: Shelf, catalogue: Catalogue):
     """#17: photos of a root that is offline wait; nothing is to be done meanwhile."""
     shelf.see("a.jpg")
     roots.set_online(catalogue, shelf.root, reason="gone", now=1.0)
@@ -396,7 +400,7 @@ def test_photos_of_a_root_that_is_away(shelf, catalogue: Catalogue):
     assert len(lease(catalogue)) == 1
 
 
-def test_clock_set_back(shelf, catalogue: Catalogue):
+def test_clock_set_back(shelf: Shelf, catalogue: Catalogue):
     """#31: with the clock set back by 2 h, a lease lasts longer but nothing is lost or doubled."""
     shelf.see("a.jpg", "b.jpg")
     assert len(lease(catalogue, now=100_000.0, limit=1)) == 1
@@ -406,7 +410,7 @@ def test_clock_set_back(shelf, catalogue: Catalogue):
     assert catalogue.value("SELECT count(*) FROM jobs") == 2
 
 
-def test_clock_set_forward(shelf, catalogue: Catalogue):
+def test_clock_set_forward(shelf: Shelf, catalogue: Catalogue):
     """#31: with the clock set forward by 2 h, leases lapse at once and are handed out again."""
     shelf.see("a.jpg")
     (first,) = lease(catalogue, now=1000.0)
@@ -414,10 +418,10 @@ def test_clock_set_forward(shelf, catalogue: Catalogue):
     assert (first.file_id, first.generation) == (second.file_id, second.generation)
 
 
-# Failures
+# --- failures
 
 
-def test_permanent_failure(shelf, catalogue: Catalogue):
+def test_permanent_failure(shelf: Shelf, catalogue: Catalogue):
     """An error that the same bytes will always give is final at the first attempt, and said."""
     shelf.see("a.jpg")
     (job,) = lease(catalogue)
@@ -428,7 +432,7 @@ def test_permanent_failure(shelf, catalogue: Catalogue):
     assert tuple(row) == ("failed", b"a.jpg", "it took too long")
 
 
-def test_failure_that_may_pass(shelf, catalogue: Catalogue):
+def test_failure_that_may_pass(shelf: Shelf, catalogue: Catalogue):
     """#33: a photo that timed out is tried three times, with a pause, then given up."""
     shelf.see("a.jpg")
     now = 3000.0
@@ -441,7 +445,7 @@ def test_failure_that_may_pass(shelf, catalogue: Catalogue):
     assert shelf.events() == [("failed", b"a.jpg")]
 
 
-def test_failure_of_a_job_that_is_done(shelf, model: Model, catalogue: Catalogue):
+def test_failure_of_a_job_that_is_done(shelf: Shelf, model: Model, catalogue: Catalogue):
     """A failure reported for a photo that another worker has done is ignored."""
     shelf.see("a.jpg")
     (job,) = lease(catalogue)
@@ -450,7 +454,7 @@ def test_failure_of_a_job_that_is_done(shelf, model: Model, catalogue: Catalogue
     assert shelf.events() == []
 
 
-def test_reason_with_an_unprintable_name(shelf, catalogue: Catalogue):
+def test_reason_with_an_unprintable_name(shelf: Shelf, catalogue: Catalogue):
     """#45: a reason that quotes a name that is not UTF-8 can be stored."""
     shelf.see("a.jpg")
     (job,) = lease(catalogue)
@@ -467,7 +471,7 @@ def test_reason_with_an_unprintable_name(shelf, catalogue: Catalogue):
     assert shelf.job("a.jpg")["reason"] == "No such file: caf\\udce9.jpg"
 
 
-def test_quarantined_photo_is_tried_again_when_it_changes(shelf, catalogue: Catalogue):
+def test_quarantined_photo_is_tried_again_when_it_changes(shelf: Shelf, catalogue: Catalogue):
     """#47: a change of the file lets it out of quarantine with a clean record."""
     shelf.see("a.jpg")
     (job,) = lease(catalogue)
@@ -478,7 +482,7 @@ def test_quarantined_photo_is_tried_again_when_it_changes(shelf, catalogue: Cata
     assert (job["state"], job["attempts"], job["reason"]) == ("pending", 0, None)
 
 
-def test_retrying_a_root(shelf, catalogue: Catalogue):
+def test_retrying_a_root(shelf: Shelf, catalogue: Catalogue):
     """All photos of a root in quarantine can be handed out again at the user's word."""
     shelf.see("a.jpg", "b.jpg")
     for job in lease(catalogue):
@@ -488,10 +492,8 @@ def test_retrying_a_root(shelf, catalogue: Catalogue):
     assert len(lease(catalogue)) == 2
 
 
-def test_record_below_a_removed_root(shelf, catalogue: Catalogue, tmp_path: Path):
+def test_record_below_a_removed_root(shelf: Shelf, catalogue: Catalogue, tmp_path: Path):
     """What a watcher still records for a root that was removed never lands below the next one."""
-    import sqlite3
-
     roots.remove_root(catalogue, shelf.root)
     (tmp_path / "next").mkdir()
     roots.add_root(catalogue, tmp_path / "next", now=1.0)
@@ -500,7 +502,7 @@ def test_record_below_a_removed_root(shelf, catalogue: Catalogue, tmp_path: Path
     assert ledger.counts(catalogue).photos == 0
 
 
-# Speed
+# --- speed
 
 
 @pytest.fixture
@@ -517,7 +519,7 @@ def big(catalogue: Catalogue, root: Root) -> Catalogue:
     return catalogue
 
 
-def seconds(action) -> float:
+def seconds(action: Callable[[], object]) -> float:
     """Return the shortest time that ``action`` takes, of three."""
     times = []
     for _ in range(3):
@@ -528,7 +530,9 @@ def seconds(action) -> float:
 
 
 @pytest.mark.parametrize("analysed", [False, True])
-def test_lease_reads_only_what_it_takes(analysed: bool, big: Catalogue, monkeypatch):
+def test_lease_reads_only_what_it_takes(
+    analysed: bool, big: Catalogue, monkeypatch: pytest.MonkeyPatch
+):
     """32 of 200,000 jobs are leased along the index: no sort, and in milliseconds."""
     if analysed:
         big.value("ANALYZE")
@@ -548,7 +552,7 @@ def test_polling_is_cheap(big: Catalogue):
     assert seconds(lambda: ledger.has_work(big)) < 0.02
 
 
-# All at once
+# --- all at once
 
 NAMES = st.sampled_from([f"{letter}.jpg" for letter in "abcdef"])
 
@@ -692,10 +696,8 @@ class LedgerMachine(RuleBasedStateMachine):
         )
 
 
-def _memory():
+def _memory() -> sqlite3.Connection:
     """Return a connection to a new catalogue in memory, which saves hundreds of syncs."""
-    import sqlite3
-
     from twinlens.catalogue import migrate
 
     connection = sqlite3.connect(":memory:", isolation_level=None)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.core.conftest import Start
 from twinlens.catalogue import Catalogue
 from twinlens.errors import AlreadyRunningError, LibraryError
 from twinlens.library import Library, filesystem_type, is_network
@@ -60,7 +61,7 @@ def test_file_in_the_way_is_refused(tmp_path: Path):
         Library(tmp_path / "library" / "below").create()
 
 
-def test_second_holder_is_refused(library: Library, start_python):
+def test_second_holder_is_refused(library: Library, start_python: Start):
     """#7: a second indexer is refused while the first lives, and let in once it was killed."""
     child = start_python(HOLD, library.folder, "indexer")
     assert child.stdout.readline() == b"held\n"
@@ -85,7 +86,7 @@ def test_roles_do_not_bar_each_other(library: Library):
         assert not library.locked("indexer")
 
 
-def test_looking_keeps_nobody_out(library: Library, start_python):
+def test_looking_keeps_nobody_out(library: Library, start_python: Start):
     """A process that only looks whether a role is taken does not make its next holder fail."""
     look = start_python(
         "import sys\nfrom pathlib import Path\nfrom twinlens.library import Library\n"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.core.conftest import Shelf
 from twinlens import ledger, models, roots
 from twinlens.catalogue import Catalogue
 from twinlens.library import Library
@@ -27,7 +27,7 @@ def role(catalogue: Catalogue, name: str) -> str | None:
     return model.name if model else None
 
 
-def work_off(shelf: Any, model: Model) -> list[bytes]:
+def work_off(shelf: Shelf, model: Model) -> list[bytes]:
     """Do all jobs as a worker with ``model`` does; return the paths in order."""
     done = []
     while jobs := ledger.lease(shelf.catalogue, "w", now=1e6, seconds=1.0, limit=32):
@@ -58,7 +58,7 @@ def test_first_model_serves_at_once(catalogue: Catalogue):
     assert (model.dimension, model.input_size, model.copy_threshold) == (8, 224, 0.8)
 
 
-def test_same_target_twice(shelf, model: Model, catalogue: Catalogue):
+def test_same_target_twice(shelf: Shelf, model: Model, catalogue: Catalogue):
     """Setting the target again changes nothing and queues nothing."""
     shelf.embed("a.jpg", model)
     again = models.set_target(
@@ -73,7 +73,7 @@ def test_same_target_twice(shelf, model: Model, catalogue: Catalogue):
     assert not ledger.has_work(catalogue)
 
 
-def test_other_weights_are_another_model(shelf, model: Model, catalogue: Catalogue):
+def test_other_weights_are_another_model(shelf: Shelf, model: Model, catalogue: Catalogue):
     """#48: the same name with other weights is another model, whose vectors are its own."""
     shelf.embed("a.jpg", model)
     other, again = use(catalogue, name=model.name)
@@ -81,7 +81,7 @@ def test_other_weights_are_another_model(shelf, model: Model, catalogue: Catalog
     assert again == 1
 
 
-def test_switch_keeps_the_old_serving(shelf, model: Model, catalogue: Catalogue):
+def test_switch_keeps_the_old_serving(shelf: Shelf, model: Model, catalogue: Catalogue):
     """#48: the old model answers until the last photo is embedded again; then the new one does."""
     for name in ("a.jpg", "b.jpg"):
         shelf.embed(name, model)
@@ -97,7 +97,7 @@ def test_switch_keeps_the_old_serving(shelf, model: Model, catalogue: Catalogue)
     assert not models.promote(catalogue)
 
 
-def test_models_never_mix(shelf, model: Model, catalogue: Catalogue, library: Library):
+def test_models_never_mix(shelf: Shelf, model: Model, catalogue: Catalogue, library: Library):
     """#48: in the middle of a switch each model's search finds its own vectors alone."""
     for name in ("a.jpg", "b.jpg"):
         shelf.embed(name, model)
@@ -111,7 +111,7 @@ def test_models_never_mix(shelf, model: Model, catalogue: Catalogue, library: Li
     assert [hit.content_id for hit in new] == [content]
 
 
-def test_new_photos_come_first(shelf, model: Model, catalogue: Catalogue):
+def test_new_photos_come_first(shelf: Shelf, model: Model, catalogue: Catalogue):
     """Photos that are new are embedded before those that only need the new model."""
     shelf.embed("old.jpg", model)
     other, _ = use(catalogue)
@@ -119,7 +119,7 @@ def test_new_photos_come_first(shelf, model: Model, catalogue: Catalogue):
     assert work_off(shelf, other) == [b"new.jpg", b"old.jpg"]
 
 
-def test_copies_are_embedded_once(shelf, model: Model, catalogue: Catalogue):
+def test_copies_are_embedded_once(shelf: Shelf, model: Model, catalogue: Catalogue):
     """Of several files with the same bytes one is embedded again."""
     for name in ("a.jpg", "b.jpg", "c.jpg"):
         shelf.embed(name, model, content="same")
@@ -141,7 +141,9 @@ def missing(catalogue: Catalogue, model: Model) -> int:
 
 
 @pytest.mark.parametrize("what", ["deleted", "changed", "quarantined"])
-def test_copy_that_was_to_be_embedded_is_lost(what: str, shelf, model: Model, catalogue: Catalogue):
+def test_copy_that_was_to_be_embedded_is_lost(
+    what: str, shelf: Shelf, model: Model, catalogue: Catalogue
+):
     """#48: where the copy that was queued goes away, changes or fails, the other takes its place."""
     shelf.embed("a.jpg", model, content="same")
     shelf.embed("b.jpg", model, content="same")
@@ -168,7 +170,7 @@ def test_copy_that_was_to_be_embedded_is_lost(what: str, shelf, model: Model, ca
     assert missing(catalogue, other) == 0
 
 
-def test_copy_in_quarantine_is_not_the_one_queued(shelf, model: Model, catalogue: Catalogue):
+def test_copy_in_quarantine_is_not_the_one_queued(shelf: Shelf, model: Model, catalogue: Catalogue):
     """#48: a copy that cannot be read is passed over for one that can."""
     shelf.embed("a.jpg", model, content="same")
     shelf.embed("b.jpg", model, content="same")
@@ -188,7 +190,9 @@ def test_copy_in_quarantine_is_not_the_one_queued(shelf, model: Model, catalogue
     assert work_off(shelf, other) == [b"b.jpg"]
 
 
-def test_photo_that_nobody_can_read_holds_up_nothing(shelf, model: Model, catalogue: Catalogue):
+def test_photo_that_nobody_can_read_holds_up_nothing(
+    shelf: Shelf, model: Model, catalogue: Catalogue
+):
     """A photo that ends in quarantine during the switch does not keep the old model for ever."""
     shelf.embed("a.jpg", model)
     use(catalogue)
@@ -205,7 +209,7 @@ def test_photo_that_nobody_can_read_holds_up_nothing(shelf, model: Model, catalo
     assert models.promote(catalogue)
 
 
-def test_photo_that_returns_after_the_switch(shelf, model: Model, catalogue: Catalogue):
+def test_photo_that_returns_after_the_switch(shelf: Shelf, model: Model, catalogue: Catalogue):
     """#48: a photo that was away during the switch is embedded with the new model on return."""
     shelf.embed("a.jpg", model)
     shelf.lose("a.jpg")
@@ -217,7 +221,7 @@ def test_photo_that_returns_after_the_switch(shelf, model: Model, catalogue: Cat
     assert missing(catalogue, other) == 0
 
 
-def test_switching_back_is_immediate(shelf, model: Model, catalogue: Catalogue):
+def test_switching_back_is_immediate(shelf: Shelf, model: Model, catalogue: Catalogue):
     """Going back to the model before needs no photo again, and drops what was queued."""
     shelf.embed("a.jpg", model)
     use(catalogue)
@@ -235,7 +239,7 @@ def test_switching_back_is_immediate(shelf, model: Model, catalogue: Catalogue):
 
 
 def test_copy_on_a_disk_that_is_here_is_taken(
-    shelf, model: Model, catalogue: Catalogue, tmp_path: Path
+    shelf: Shelf, model: Model, catalogue: Catalogue, tmp_path: Path
 ):
     """Of two copies, one on a disk that is away, the other is embedded again."""
     shelf.embed("a.jpg", model, content="same")

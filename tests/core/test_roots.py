@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.core.conftest import Shelf, Start
 from twinlens import events, roots
 from twinlens.catalogue import Catalogue
 from twinlens.errors import RootError
@@ -102,7 +103,7 @@ with Catalogue.open(Path(sys.argv[1])) as catalogue:
 
 
 def test_added_by_two_processes_at_once(
-    catalogue: Catalogue, library: Library, tmp_path: Path, start_python
+    catalogue: Catalogue, library: Library, tmp_path: Path, start_python: Start
 ):
     """Two processes that add the same folder at once get the same root."""
     folder = make(tmp_path / "photos")
@@ -232,7 +233,7 @@ def test_mounts_of_other_computers():
 # Removing
 
 
-def test_removed_root_is_forgotten(shelf, model: Model, catalogue: Catalogue):
+def test_removed_root_is_forgotten(shelf: Shelf, model: Model, catalogue: Catalogue):
     """Removing a root forgets its photos, jobs, events, vectors and pairs, and tells the index."""
     (shelf.root.folder / "a.jpg").write_bytes(b"photo")
     a = shelf.embed("a.jpg", model)
@@ -253,7 +254,7 @@ def test_removed_root_is_forgotten(shelf, model: Model, catalogue: Catalogue):
 
 
 def test_content_that_another_root_holds_stays(
-    shelf, model: Model, catalogue: Catalogue, tmp_path: Path
+    shelf: Shelf, model: Model, catalogue: Catalogue, tmp_path: Path
 ):
     """What another root holds too keeps its vector when one root is removed."""
     other = type(shelf)(catalogue, add_root(catalogue, make(tmp_path / "other"), now=1.0))

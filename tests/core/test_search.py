@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.core.conftest import Shelf
 from twinlens import roots, snapshot, vectors
 from twinlens.catalogue import Catalogue
 from twinlens.library import Library
@@ -95,8 +96,10 @@ def test_answers_equal_comparing_all(
     library: Library,
     model: Model,
 ):
-    """After any order of additions, replacements, removals and snapshots, a searcher opened at any
-    point before answers as a comparison with every committed vector does.
+    """A searcher answers as a comparison with every committed vector does.
+
+    That holds after any order of additions, replacements, removals and snapshots, before and after
+    it was opened.
     """
     with catalogue.write_tx() as tx:
         tx.execute("DELETE FROM vectors")
@@ -214,7 +217,7 @@ def test_long_query_vector(catalogue: Catalogue, library: Library, model: Model)
     assert hit.score == pytest.approx(1.0, abs=HALF)
 
 
-def test_identical_photos(shelf, model: Model, catalogue: Catalogue, library: Library):
+def test_identical_photos(shelf: Shelf, model: Model, catalogue: Catalogue, library: Library):
     """#10: 3,000 identical photos cost one vector, and all others are found by themselves."""
     shelf.see(*(f"{i}.jpg" for i in range(3000)))
     content = shelf.embed("0.jpg", model, content="same")
@@ -249,7 +252,9 @@ def test_graph_above_the_exact_size(
     check(hits, catalogue, model, vector(50), 19)
 
 
-def test_removed_root_is_found_no_more(shelf, model: Model, catalogue: Catalogue, library: Library):
+def test_removed_root_is_found_no_more(
+    shelf: Shelf, model: Model, catalogue: Catalogue, library: Library
+):
     """Photos of a root that was removed are in no answer from then on, before any new snapshot."""
     shelf.embed("a.jpg", model)
     publish(catalogue, library, model)

@@ -98,7 +98,7 @@ def test_bad_value_is_named(name: str, value: str, said: str, tmp_path: Path):
 def test_bad_value_in_file_names_the_file(tmp_path: Path):
     """A bad value in a config file is refused with the path of that file."""
     (tmp_path / "config.toml").write_text("batch_size = true")
-    with pytest.raises(ConfigError, match="config.toml: config 'batch_size' has value 'True'"):
+    with pytest.raises(ConfigError, match=r"config\.toml: config 'batch_size' has value 'True'"):
         load_settings({}, library=tmp_path)
 
 

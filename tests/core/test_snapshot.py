@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.core.conftest import Start
 from twinlens import snapshot
 from twinlens.errors import SnapshotError
 from twinlens.models import Model
@@ -60,7 +61,7 @@ def folder(tmp_path: Path) -> Path:
 
 def names(folder: Path) -> list[str]:
     """Return the names in a folder, hidden ones among them."""
-    return sorted(os.listdir(folder))
+    return sorted(path.name for path in folder.iterdir())
 
 
 def rewrite(folder: Path, **fields: object) -> None:
@@ -192,7 +193,7 @@ def test_truncated_before_it_was_summed(part: int, folder: Path):
 def test_missing_parts(folder: Path, tmp_path: Path):
     """#5: a missing file, manifest or folder is an error that says that it will be rebuilt."""
     (folder / read_manifest(folder, MODEL).file).unlink()
-    with pytest.raises(SnapshotError, match="missing. The worker rebuilds"):
+    with pytest.raises(SnapshotError, match=r"missing\. The worker rebuilds"):
         open_snapshot(folder, MODEL, view=True)
     (folder / MANIFEST).unlink()
     with pytest.raises(SnapshotError, match="no snapshot yet"):
@@ -285,7 +286,7 @@ while True:
 """
 
 
-def test_reader_beside_a_busy_writer(tmp_path: Path, start_python):
+def test_reader_beside_a_busy_writer(tmp_path: Path, start_python: Start):
     """#6: a reader that opens again and again while snapshots are published opens each time."""
     child = start_python(PUBLISH_FOR_EVER, tmp_path, 0)
     assert [child.stdout.readline() for _ in range(2)] == [b"ready\n", b"1\n"]
@@ -334,9 +335,10 @@ for line in sys.stdin:
 """
 
 
-def test_writer_killed_at_any_time(tmp_path: Path, start_python):
-    """#3: killed 80 times in the middle of publishing, a whole snapshot is always there, and it is
-    the last one that was acknowledged or the one after.
+def test_writer_killed_at_any_time(tmp_path: Path, start_python: Start):
+    """#3: killed 80 times in the middle of publishing, a whole snapshot is always there.
+
+    It is the last one that was acknowledged or the one after.
     """
     folder = tmp_path / "index"
     child = start_python(KILL_PUBLISHERS, folder)
@@ -384,7 +386,7 @@ for limit in (0, 1, 4096, size // 2, size - 5000, size - 4000, size - 100, size 
 """
 
 
-def test_full_disk(folder: Path, start_python):
+def test_full_disk(folder: Path, start_python: Start):
     """#37: where the file cannot be written whole, the old snapshot stays, and nothing is left.
 
     USearch 2.26.6 reports no error where only the last 4,096 bytes are missing.
