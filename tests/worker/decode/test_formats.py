@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from twinlens.errors import DecodeError
 from twinlens_worker.decode import Decoded
+from twinlens_worker.decode.picture import read_picture
 
 Corners = Callable[..., list[str]]
 Decode = Callable[..., Decoded]
+Encode = Callable[..., bytes]
 
+CORNERS = ["red", "green", "blue", "white"]
 FORMATS = {
     "JPEG": {"quality": 95},
     "PNG": {},
@@ -35,7 +39,7 @@ def test_a_format_keeps_its_colours_and_size(
     image = quarters.resize((160 * scale, 120 * scale), Image.Resampling.NEAREST)
     answer = decode(image, kind=kind, **FORMATS[kind])
     assert answer.pixels.shape == (32, 32, 3)
-    assert corners(answer.pixels) == ["red", "green", "blue", "white"]
+    assert corners(answer.pixels) == CORNERS
     assert (answer.width, answer.height) == (160 * scale, 120 * scale)
     assert answer.format == kind
 
@@ -52,7 +56,7 @@ def test_a_gif_is_its_first_frame(decode: Decode, corners: Corners, quarters: Im
     """An animation is judged by what a file manager shows of it."""
     frames = [Image.new("RGB", quarters.size, "black")] * 2
     answer = decode(quarters, kind="GIF", save_all=True, append_images=frames)
-    assert corners(answer.pixels) == ["red", "green", "blue", "white"]
+    assert corners(answer.pixels) == CORNERS
 
 
 def test_the_first_page_of_a_tiff_is_the_picture(
@@ -61,7 +65,7 @@ def test_the_first_page_of_a_tiff_is_the_picture(
     """Scanners write pages, cameras previews behind."""
     pages = [Image.new("RGB", (10, 10))]
     answer = decode(quarters, kind="TIFF", save_all=True, append_images=pages)
-    assert corners(answer.pixels) == ["red", "green", "blue", "white"]
+    assert corners(answer.pixels) == CORNERS
 
 
 def test_the_first_of_several_jpegs_in_a_file_is_the_picture(
@@ -70,7 +74,7 @@ def test_the_first_of_several_jpegs_in_a_file_is_the_picture(
     """MPO, the stereo and panorama variant, is a JPEG to people."""
     other = Image.new("RGB", quarters.size)
     answer = decode(quarters, kind="MPO", save_all=True, append_images=[other], quality=95)
-    assert corners(answer.pixels) == ["red", "green", "blue", "white"]
+    assert corners(answer.pixels) == CORNERS
     assert answer.format == "JPEG"
 
 
@@ -81,8 +85,22 @@ def test_jpeg_2000_is_scaled_as_far_as_its_levels_go(
     """Asking for more levels than the file has is an error in OpenJPEG."""
     image = quarters.resize((1920, 1440), Image.Resampling.NEAREST)
     answer = decode(image, kind="JPEG2000", num_resolutions=levels)
-    assert corners(answer.pixels) == ["red", "green", "blue", "white"]
+    assert corners(answer.pixels) == CORNERS
     assert (answer.width, answer.height) == (1920, 1440)
+
+
+def test_a_heif_is_decoded_by_its_preview_where_that_is_large_enough(
+    encode: Encode, corners: Corners, quarters: Image.Image
+):
+    """The picture itself takes three hundred times as long, which import would show."""
+    data = encode(quarters.resize((900, 675)), "HEIF", thumbnails=[320])
+    by_preview = read_picture(data, side=128, max_megapixels=250)
+    whole = read_picture(data, side=224, max_megapixels=250)
+    assert by_preview.image.size == (320, 240)
+    assert min(whole.image.size) >= 2 * 224
+    for picture in (by_preview, whole):
+        assert (picture.width, picture.height) == (900, 675)
+        assert corners(np.asarray(picture.image.resize((32, 32)))) == CORNERS
 
 
 @pytest.mark.parametrize("kind", ["EPS", "PPM", "ICO", "TGA", "PDF"])

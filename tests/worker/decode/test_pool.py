@@ -233,6 +233,15 @@ def test_ctrl_c_does_not_reach_the_decoders(make_pool: MakePool, request_for: Ma
     assert children() == [child]
 
 
+def test_a_photo_folder_may_hold_python_files(
+    make_pool: MakePool, request_for: MakeRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """People start the worker anywhere; what lies there must not be imported."""
+    (tmp_path / "numpy.py").write_text("raise SystemExit('imported from the photo folder')")
+    monkeypatch.chdir(tmp_path)
+    assert make_pool().submit(request_for("a.png")).result(TIMEOUT).width == 160
+
+
 def test_a_decoder_is_lean(make_pool: MakePool, request_for: MakeRequest):
     """No torch, no copy of what the parent opened, memory bounded, no core dumps."""
     import torch

@@ -64,8 +64,9 @@ def die_with(parent: int) -> None:
 
 def limit_memory(megabytes: int) -> None:
     """Bound what photos may take, in MB (10^6 bytes) beyond what the libraries have mapped."""
-    limit = mapped_bytes() + megabytes * _MEGABYTE
-    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    if mapped := mapped_bytes():  # macOS has no such limit that holds
+        limit = mapped + megabytes * _MEGABYTE
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 

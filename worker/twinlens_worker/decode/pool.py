@@ -61,7 +61,7 @@ class DecoderPool:
         """Start the processes, so that they import while other things happen; do not wait."""
         with self._lock:
             if not self._keepers and not self._closed:
-                count = self._settings.decode_processes or len(os.sched_getaffinity(0))
+                count = self._settings.decode_processes or _cores()
                 self._keepers = [_Keeper(self._settings, self._tasks) for _ in range(count)]
                 for keeper in self._keepers:
                     keeper.start()
@@ -88,6 +88,13 @@ class DecoderPool:
     def _forget(self, future: Future[Decoded]) -> None:
         with self._lock:
             self._open.discard(future)
+
+
+def _cores() -> int:
+    """Return how many cores this process may use: in a container fewer than there are."""
+    if hasattr(os, "sched_getaffinity"):  # macOS has none
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 class _Keeper(threading.Thread):

@@ -21,7 +21,8 @@ from twinlens_worker.decode.picture import (
     shrunk,
     upright,
 )
-from twinlens_worker.decode.reasons import said
+from twinlens_worker.decode.reasons import TRUNCATED, said
+from twinlens_worker.decode.tiff import data_overruns
 from twinlens_worker.decode.whole import refuse_half
 
 _ORIENTATIONS = {0: 1, 3: 3, 5: 8, 6: 6}
@@ -34,6 +35,8 @@ def read_raw(data: bytes, *, side: int, max_megapixels: int) -> Picture:
     Raises DecodeError, TooLargeError.
     """
     refuse_half(data)
+    if data_overruns(data):  # the preview alone would decode
+        raise DecodeError(TRUNCATED)
     try:
         with rawpy.imread(io.BytesIO(data)) as raw:
             return _read(raw, data, side, max_megapixels)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from twinlens.errors import DecodeError
 from twinlens_worker.decode.reasons import TRUNCATED
-from twinlens_worker.decode.tiff import data_overruns
 
 _PICTURE_BOXES = {b"meta", b"mdat"}
 """Boxes of HEIF and AVIF that pictures need. Others may be anything: phones append trailers."""
@@ -17,7 +16,6 @@ def refuse_half(data: bytes) -> None:
        onto space allocated before, not done yet. Pillow decodes it without an error (faults.md).
     2. WebP: the RIFF header says how long the file is.
     3. HEIF, AVIF and CR3: a box reaches beyond the end. The preview of such a file decodes.
-    4. RAW formats that are TIFF inside: picture data reaches beyond the end; as before.
     """
     if data.startswith(b"\xff\xd8"):
         half = _jpeg_ends_in_zeros(data)
@@ -26,7 +24,7 @@ def refuse_half(data: bytes) -> None:
     elif data[4:8] == b"ftyp":
         half = _box_overruns(data)
     else:
-        half = data_overruns(data)
+        half = False
     if half:
         raise DecodeError(TRUNCATED)
 
