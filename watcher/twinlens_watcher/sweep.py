@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -41,19 +42,22 @@ class Swept:
     folders: int = 0
     """Folders that were read."""
     recorded: int = 0
+    waiting: int = 0
+    """New and changed photos that had not settled yet."""
     moved: int = 0
     deleted: int = 0
 
     @property
     def changes(self) -> int:
         """How much was not as the catalogue had it."""
-        return self.recorded + self.moved + self.deleted
+        return self.recorded + self.waiting + self.moved + self.deleted
 
     def summary(self) -> str:
         """Return one line for the log."""
         return (
             f"{self.photos} photos in {self.folders} folders;"
-            f" {self.recorded} to read, {self.moved} moved, {self.deleted} deleted"
+            f" {self.recorded} new or changed, {self.waiting} being written,"
+            f" {self.moved} moved, {self.deleted} deleted"
         )
 
 
@@ -70,7 +74,7 @@ class Sweep:
         self._follower = follower
         self._accept = accept_deletions
         self._pause = pause
-        self._walk = Walk(follower.root.path)
+        self._walk = Walk(follower.root.path, without=follower.own_folder)
         self._inodes: set[int] | None = None
         self._gone: list[Known] = []
         self._fresh: list[tuple[bytes, FileStat]] = []
@@ -121,7 +125,7 @@ class Sweep:
             first = self._follower.name(self._walk.unreadable[0])
             log.warning("cannot read %d paths, %s first", len(self._walk.unreadable), first)
 
-    def _seen(self, folder: bytes) -> Iterator[tuple[bytes, FileStat]]:
+    def _seen(self, folder: bytes) -> Iterator[tuple[bytes, os.stat_result]]:
         for count, reading in enumerate(self._walk.photos(folder), self.found.photos + 1):
             self.found.photos = count
             if not count % 64 and time.monotonic() >= self._next_pause:
@@ -151,7 +155,9 @@ class Sweep:
         return there.inode in self._inodes
 
     def _take_fresh(self) -> None:
-        self.found.recorded += self._follower.take(self._fresh)
+        taken = self._follower.take(self._fresh)
+        self.found.recorded += taken
+        self.found.waiting += len(self._fresh) - taken
         self._fresh.clear()
 
     def _conclude(self) -> None:

@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator
 from operator import itemgetter
 
-from twinlens.ledger import FileStat
 from twinlens.media import is_photo_name, skip_folder
 from twinlens_watcher.reading import SEPARATOR
 
@@ -21,13 +20,14 @@ class Walk:
     neither side held in memory.
     """
 
-    def __init__(self, top: bytes) -> None:
+    def __init__(self, top: bytes, *, without: bytes | None = None) -> None:
         self._top = top
+        self._without = without  # a folder to leave out, ending in a separator
         self.folders = 0
         self.unreadable: list[bytes] = []
         """Paths below ``top`` of which nothing can be said: what was known there stays known."""
 
-    def photos(self, start: bytes = b"") -> Iterator[tuple[bytes, FileStat]]:
+    def photos(self, start: bytes = b"") -> Iterator[tuple[bytes, os.stat_result]]:
         """Yield ``(path, status)`` of each photo below ``start``, itself below ``top``."""
         stack = [iter(self._entries(start + SEPARATOR if start else b""))]
         while stack:
@@ -36,7 +36,7 @@ class Walk:
                     stack.append(iter(self._entries(path)))
                     break
                 try:
-                    yield path, FileStat.of(entry.stat(follow_symlinks=False))
+                    yield path, entry.stat(follow_symlinks=False)
                 except FileNotFoundError:
                     continue
                 except OSError:
@@ -53,8 +53,9 @@ class Walk:
                 for entry in listing:
                     name = entry.name
                     if entry.is_dir(follow_symlinks=False):
-                        if not skip_folder(name):
-                            entries.append((prefix + name + SEPARATOR, None))
+                        folder = prefix + name + SEPARATOR
+                        if folder != self._without and not skip_folder(name):
+                            entries.append((folder, None))
                     elif is_photo_name(name) and entry.is_file(follow_symlinks=False):
                         entries.append((prefix + name, entry))
         except (FileNotFoundError, NotADirectoryError):

@@ -52,6 +52,7 @@ class RootWatch:
         self._observation: Observation | None = None
         self._next_sweep = clock.monotonic()
         self._away = False
+        self._uncovered = 0  # folders at the last time that not all could be watched
         self.follower = Follower(catalogue, root, clock, settings.settle_seconds, local=self._local)
         self.hints = Hints(ring)
         if accept_deletions:
@@ -148,19 +149,27 @@ class RootWatch:
                 self.name,
                 found.summary(),
             )
-            if self._observation is not None and not self._observation.covers(found.folders):
-                log.info("%s: some folders are not watched yet; watching it anew", self.name)
-                self.close()
-                self._observe()
+            self._cover(found.folders)
         every = self._settings.sweep_seconds if self._events else self._settings.poll_seconds
         self._next_sweep = self._clock.monotonic() + every
 
+    def _cover(self, folders: int) -> None:
+        """Watch anew where there are fewer watches than folders, once for each such number."""
+        if self._observation is None or self._observation.covers(folders):
+            return
+        if folders > self._uncovered:
+            log.info("%s: some folders are not watched yet; watching it anew", self.name)
+            self.close()
+            self._observe()
+        self._uncovered = folders
+
     def _observe(self) -> None:
         """Start the events where there can be some; fall back to sweeps, loudly, where not."""
-        if not self._events or self._observation is not None:
+        if not self._events:
             return
         try:
-            self._observation = Observation(self.follower.root.path, self.hints)
+            if self._observation is None:
+                self._observation = Observation(self.follower.root.path, self.hints)
         except FileNotFoundError:
             return  # the sweep will say so
         except OSError as error:
