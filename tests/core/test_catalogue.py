@@ -129,6 +129,16 @@ def test_concurrent_migration(tmp_path: Path, start_python: Start):
         assert found == [(0, VERSION)] * 3 + [(VERSION, VERSION)]
 
 
+def test_first_opening_beside_a_writer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """#39: opening a new file waits for one who writes to it, as SQLite's switch to WAL does not."""
+    path = tmp_path / "catalogue.sqlite3"
+    writer = sqlite3.connect(path, isolation_level=None)
+    writer.execute("BEGIN IMMEDIATE")
+    monkeypatch.setattr(time, "sleep", lambda _: writer.close())
+    with Catalogue.open(path) as opened:
+        assert opened.version() == VERSION
+
+
 @pytest.mark.parametrize("place", range(1, VERSION + 1))
 def test_killed_between_two_steps(place: int, tmp_path: Path, start_python: Start):
     """#40: killed between two steps of the first migration, none is applied; the next one works."""

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from tests.core.conftest import Shelf
+from tests.core.conftest import Shelf, reading
 from twinlens import ledger, roots
 from twinlens.catalogue import Catalogue
 from twinlens.ledger import Counts, FileStat, Job
@@ -141,6 +141,16 @@ def test_new_permissions_try_an_unreadable_photo_again(shelf: Shelf, catalogue: 
     assert [job.path for job in lease(catalogue)] == [b"a.jpg"]
 
 
+def test_new_permissions_try_a_changed_photo_again(shelf: Shelf, model: Model):
+    """#47: so is one that could be read before it changed and was locked."""
+    shelf.embed("a.jpg", model)
+    shelf.see("a.jpg", version=2)
+    assert fail(shelf.catalogue, shelf.id("a.jpg"), permanent=True, kind="unreadable")
+    chmod = dataclasses.replace(reading("a.jpg", 2), ctime_ns=60)
+    seen = [(b"a.jpg", chmod)]
+    assert ledger.record(shelf.catalogue, shelf.root.id, seen, now=3.0) == 1
+
+
 def test_names_are_bytes(shelf: Shelf, catalogue: Catalogue):
     """#45: a name that is not UTF-8 is recorded and handed out as it is."""
     name = b"\xff\xfe caf\xe9.jpg"
@@ -170,7 +180,7 @@ def test_file_from_the_far_future(shelf: Shelf, catalogue: Catalogue, tmp_path: 
     assert ledger.record(catalogue, shelf.root.id, [(b"a.jpg", stat)], now=1.0) == 1
 
 
-# --- what is deleted, returns or moves
+# --- deleted and moved
 
 
 def test_deleted_photo_is_remembered(shelf: Shelf, model: Model, catalogue: Catalogue):
@@ -238,6 +248,21 @@ def test_move_onto_a_photo_replaces_it(shelf: Shelf, model: Model, catalogue: Ca
     assert ledger.counts(catalogue) == Counts(1, 1, 0, 0, 0)
     assert catalogue.value("SELECT count(*) FROM files") == 1
     assert catalogue.value("SELECT count(*) FROM jobs") == 0
+
+
+def test_move_onto_a_photo_forgets_its_content(shelf: Shelf, model: Model, catalogue: Catalogue):
+    """#19: what stood at the new name is forgotten with its vector, unless a copy holds it."""
+    ledger.record(catalogue, shelf.root.id, [(b"tmp.jpg", STAT)], now=1.0)
+    new = shelf.embed("tmp.jpg", model)
+    old = shelf.embed("final.jpg", model)
+    kept = shelf.embed("copy-1.jpg", model, content="twice")
+    shelf.embed("copy-2.jpg", model, content="twice")
+    logged = catalogue.value("SELECT max(seq) FROM log")
+    move(shelf, "tmp.jpg", "final.jpg", STAT)
+    move(shelf, "final.jpg", "copy-1.jpg", STAT)
+    assert {row["id"] for row in catalogue.rows("SELECT id FROM contents")} == {new, kept}
+    told = catalogue.rows("SELECT content_id FROM log WHERE seq > ?", (logged,))
+    assert [row["content_id"] for row in told] == [old]
 
 
 def test_move_in_hand_is_handed_out_anew(shelf: Shelf, catalogue: Catalogue):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,15 @@ def test_looking_keeps_nobody_out(library: Library, start_python: Start):
     for _ in range(200):
         with library.lock("worker"):
             pass
+
+
+def test_lock_that_is_held_for_a_moment(library: Library, monkeypatch: pytest.MonkeyPatch):
+    """A lock that is let go a moment later, as by one who only looks, is taken all the same."""
+    moment = library.lock("worker")
+    moment.__enter__()
+    monkeypatch.setattr(time, "sleep", lambda _: moment.__exit__(None, None, None))
+    with library.lock("worker"):
+        assert library.locked("worker")
 
 
 def test_error_within_the_lock_passes(library: Library):
