@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from operator import itemgetter
+from typing import NamedTuple
 
 from twinlens_plugin.keeper import Photo, rank
 
@@ -20,8 +21,7 @@ Related = Mapping[tuple[int, int], float]
 """Score of two related contents ``(a, b)`` with a < b."""
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(NamedTuple):
     """A photo in a group, and what it is to the keeper."""
 
     photo: Photo
@@ -31,8 +31,7 @@ class Member:
     """Cosine similarity to the keeper; 1.0 for the same bytes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(NamedTuple):
     """A keeper and its duplicates, closest first."""
 
     members: tuple[Member, ...]
@@ -72,7 +71,8 @@ class Group:
 def make_groups(photos: Iterable[Photo], related: Related) -> list[Group]:
     """Group photos; the groups that win back most bytes come first."""
     files = _by_content(photos)
-    order = sorted(files, key=lambda content: rank(files[content][0]))
+    best = {content: rank(same[0]) for content, same in files.items()}
+    order = sorted(files, key=best.__getitem__)
     near = _neighbours(related, order)
     grouped: set[int] = set()
     groups: list[Group] = []
@@ -91,7 +91,8 @@ def _by_content(photos: Iterable[Photo]) -> dict[int, list[Photo]]:
     for photo in photos:
         files[photo.content_id].append(photo)
     for same in files.values():
-        same.sort(key=rank)
+        if len(same) > 1:
+            same.sort(key=rank)
     return dict(files)
 
 
@@ -102,10 +103,10 @@ def _neighbours(related: Related, order: list[int]) -> dict[int, dict[int, float
     for (a, b), score in related.items():
         if a in place and b in place and a != b:
             near[a][b] = near[b][a] = score
-    return {
-        content: dict(sorted(others.items(), key=lambda item: place[item[0]]))
-        for content, others in near.items()
-    }
+    for content, others in near.items():
+        if len(others) > 1:
+            near[content] = dict(sorted(others.items(), key=lambda item: place[item[0]]))
+    return near
 
 
 def _clique(
@@ -113,9 +114,12 @@ def _clique(
 ) -> dict[int, float]:
     """Return the contents of the keeper's group with their scores, closest first."""
     clique = {keeper: 1.0}
-    # Stable: of two that are equally close, the better photo is asked first.
-    for other, score in sorted(near[keeper].items(), key=lambda item: -item[1]):
-        if other not in grouped and all(member in near[other] for member in clique):
+    closest = near[keeper].items()
+    if len(closest) > 1:
+        # Stable: of two that are equally close, the better photo is asked first.
+        closest = dict(sorted(closest, key=itemgetter(1), reverse=True)).items()
+    for other, score in closest:
+        if other not in grouped and clique.keys() <= near[other].keys():
             clique[other] = score
     return clique
 

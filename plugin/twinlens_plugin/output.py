@@ -37,12 +37,11 @@ def json_path(path: bytes, key: str = "path") -> dict[str, str]:
     Undecodable bytes become lone surrogates (PEP 383); then the same bytes follow as
     ``<key>_base64``, for languages that have no such thing.
     """
-    fields = {key: path.decode("utf-8", "surrogateescape")}
     try:
-        path.decode("utf-8")
+        return {key: path.decode("utf-8")}
     except UnicodeDecodeError:
-        fields[f"{key}_base64"] = base64.b64encode(path).decode("ascii")
-    return fields
+        encoded = base64.b64encode(path).decode("ascii")
+        return {key: path.decode("utf-8", "surrogateescape"), f"{key}_base64": encoded}
 
 
 def remark(text: str) -> None:

@@ -13,12 +13,12 @@ import os
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from twinlens.catalogue import Catalogue
 from twinlens.ledger import FileStat
 from twinlens.media import is_raw
 from twinlens.models import get_model
+from twinlens.roots import list_roots
 from twinlens.settings import Settings
 from twinlens_plugin.groups import Group, make_groups
 from twinlens_plugin.keeper import Photo
@@ -49,31 +49,40 @@ def find_duplicates(
         wanted = _held_twice(catalogue).union(*scores)
         found = list(_read_photos(catalogue, wanted))
     # Asking the disk takes its time where it is far away: not within the transaction.
-    photos = [photo for photo, stat in found if not photo.online or _as_recorded(photo.path, stat)]
+    photos = [photo for photo in found if not photo.online or _as_recorded(photo)]
     groups = make_groups(photos, _without_companions(scores, photos))
     if folders:
         groups = [group for group in groups if _touches(group, folders)]
     return Duplicates(tuple(groups), stale=len(found) - len(photos))
 
 
-def _read_photos(
-    catalogue: Catalogue, contents: Collection[int]
-) -> Iterator[tuple[Photo, FileStat]]:
-    """Yield the current files of contents, each with what was recorded of it."""
+def _read_photos(catalogue: Catalogue, contents: Collection[int]) -> Iterator[Photo]:
+    """Yield the current files of contents."""
+    roots = {root.id: (root.path + b"/", root.online) for root in list_roots(catalogue)}
     ids = sorted(contents)
     for start in range(0, len(ids), _IDS_AT_ONCE):
         some = ids[start : start + _IDS_AT_ONCE]
-        marks = ",".join("?" * len(some))
-        rows = catalogue.rows(
-            "SELECT f.content_id, f.root_id, f.size, f.mtime_ns, f.ctime_ns, f.inode, f.path,"  # noqa: S608
-            " r.path AS root, r.online, c.sha256, c.width, c.height, c.taken_at"
-            " FROM files f JOIN roots r ON r.id = f.root_id JOIN contents c ON c.id = f.content_id"
-            f" LEFT JOIN jobs ON file_id = f.id WHERE f.content_id IN ({marks}) AND {CURRENT}",
+        rows = catalogue.iterate(
+            "SELECT content_id, root_id, f.path, size, width, height, taken_at, mtime_ns, sha256,"  # noqa: S608
+            " inode"
+            " FROM files f JOIN contents c ON c.id = content_id LEFT JOIN jobs ON file_id = f.id"
+            f" WHERE content_id IN ({','.join('?' * len(some))}) AND {CURRENT}",
             some,
         )
-        for row in rows:
-            recorded = FileStat(row["size"], row["mtime_ns"], row["ctime_ns"], row["inode"])
-            yield _photo(row), recorded
+        for content, root, path, size, width, height, taken, mtime, sha256, inode in rows:
+            folder, online = roots[root]
+            yield Photo(
+                content,
+                folder + path,
+                size,
+                width,
+                height,
+                taken,
+                mtime,
+                sha256,
+                online=online,
+                place=(root, inode),
+            )
 
 
 def below(path: bytes, folder: bytes) -> bool:
@@ -102,51 +111,40 @@ def _held_twice(catalogue: Catalogue) -> set[int]:
     return {content for (content,) in rows}
 
 
-def _photo(row: Any) -> Photo:  # noqa: ANN401  sqlite3.Row
-    return Photo(
-        content_id=row["content_id"],
-        path=os.path.join(row["root"], row["path"]),  # noqa: PTH118  bytes
-        size=row["size"],
-        width=row["width"],
-        height=row["height"],
-        taken_at=row["taken_at"],
-        mtime_ns=row["mtime_ns"],
-        sha256=row["sha256"],
-        online=bool(row["online"]),
-        place=(row["root_id"], row["inode"]),
-    )
-
-
-def _as_recorded(path: bytes, recorded: FileStat) -> bool:
+def _as_recorded(photo: Photo) -> bool:
     try:
-        return recorded.same_bytes(FileStat.of(os.stat(path)))  # noqa: PTH116  bytes
+        found = os.stat(photo.path)  # noqa: PTH116  bytes
     except OSError:
         return False
+    recorded = FileStat(photo.size, photo.mtime_ns, 0, photo.place[1])
+    return recorded.same_bytes(FileStat.of(found))
 
 
 def _without_companions(
     scores: Mapping[tuple[int, int], float], photos: Sequence[Photo]
-) -> dict[tuple[int, int], float]:
+) -> Mapping[tuple[int, int], float]:
     """Leave out RAW + JPEG and HEIC + JPEG of one shot: they are one photo, not a duplicate."""
-    names: dict[int, set[tuple[bytes, str]]] = defaultdict(set)
+    shots: dict[bytes, list[Photo]] = defaultdict(list)
     for photo in photos:
-        stem, _, suffix = photo.path.rpartition(b".")
-        names[photo.content_id].add((stem.lower(), _camera_kind(suffix.lower())))
-    return {
-        (a, b): score
-        for (a, b), score in scores.items()
-        if not any(
-            stem == other and {kind, kind_b} in ({"raw", "jpeg"}, {"heic", "jpeg"}, {"raw", "heic"})
-            for stem, kind in names[a]
-            for other, kind_b in names[b]
-        )
+        shots[photo.path.rpartition(b".")[0].lower()].append(photo)
+    companions = {
+        (a.content_id, b.content_id)
+        for same in shots.values()
+        if len(same) > 1
+        for a in same
+        for b in same
+        if _camera_kind(a.path) != _camera_kind(b.path)
     }
+    if not companions:
+        return scores
+    return {pair: score for pair, score in scores.items() if pair not in companions}
 
 
-def _camera_kind(suffix: bytes) -> str:
-    if is_raw(b"." + suffix):
+def _camera_kind(path: bytes) -> str:
+    """Return in which form of a shot a camera wrote this file."""
+    if is_raw(path):
         return "raw"
-    return "heic" if suffix in (b"heic", b"heif", b"hif") else "jpeg"
+    return "heic" if path.lower().endswith((b".heic", b".heif", b".hif")) else "jpeg"
 
 
 def _touches(group: Group, folders: Collection[bytes]) -> bool:
