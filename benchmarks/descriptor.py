@@ -44,7 +44,7 @@ class Task:
     queries: list[tuple[Path, str]]
     truth: NDArray[np.int64]
 
-    def first(self, count: int) -> "Task":
+    def first(self, count: int | None) -> "Task":
         """Return the same references with fewer queries."""
         return Task(self.references, self.queries[:count], self.truth[:count])
 
@@ -74,16 +74,18 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=os.environ.get("TWINLENS_DATA") or None)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--weights", type=Path, help="another pocket file than the bundled one")
+    parser.add_argument("--queries", type=int, help="only so many, for a quick look")
     parser.add_argument("--teacher-queries", type=int, default=800)
     options = parser.parse_args()
     if options.data is None:
         sys.exit("set TWINLENS_DATA to the folder that holds copies/originals; nothing measured")
     torch.set_num_threads(1)  # milliseconds are those of one core
-    task = build(options.data, options.seed)
+    task = build(options.data, options.seed).first(options.queries)
     pocket = load("pocket", weights=options.weights, device="cpu")
+    bundled = _learned("pocket", pocket)
     cheap = [
-        _learned("pocket", pocket),
-        _learned("pocket, whitened on the references", pocket, whiten=True),
+        bundled,
+        _whiten(bundled),
         _learned("pocket, random weights", _untrained(pocket.info)),
         *(Method(name, _hash(function)) for name, function in HASHES.items()),
         Method("8x8 colour thumbnail", _thumbnails),
@@ -117,22 +119,21 @@ def build(data: Path, seed: int) -> Task:
 
 def measure(task: Task, methods: list[Method], seed: int) -> dict[str, Result]:
     """Describe every photo by every method, a chunk of photos in memory at a time."""
-    parts: dict[str, list[Vectors]] = {method.name: [] for method in methods}
+    parts: dict[Describe, list[Vectors]] = {method.describe: [] for method in methods}
     spent = dict.fromkeys(parts, 0.0)
     for chunk in _chunks(task, seed):
-        for method in methods:
+        for describe, vectors in parts.items():
             started = time.process_time()
-            parts[method.name].append(method.describe(chunk))
-            spent[method.name] += time.process_time() - started
+            vectors.append(describe(chunk))
+            spent[describe] += time.process_time() - started
     total = len(task.references) + len(task.queries)
     results = {}
     for method in methods:
-        vectors = np.concatenate(parts[method.name])
-        count = len(task.references)
-        references, queries = vectors[:count], vectors[count:]
+        together = np.concatenate(parts[method.describe])
+        references, queries = np.split(together, [len(task.references)])
         if method.whiten:
             references, queries = _whitened(references, queries)
-        results[method.name] = Result(references, queries, spent[method.name] / total * 1e3)
+        results[method.name] = Result(references, queries, spent[method.describe] / total * 1e3)
     return results
 
 
@@ -172,10 +173,9 @@ def against_teacher(task: Task, ours: list[Method], data: Path, seed: int) -> No
     """Print the same table for fewer queries with a network that costs many times as much."""
     weights = data / "teacher" / "mobilenet_v2_imagenet.safetensors"
     network = load("torchvision:mobilenet_v2", weights=weights, device="cpu")
-    name = "MobileNetV2 (ImageNet, GeM)"
-    theirs = [_learned(name, network), _learned(f"{name}, whitened", network, whiten=True)]
+    theirs = _learned("MobileNetV2 (ImageNet, GeM)", network)
     print(f"The first {len(task.queries)} of these queries:\n")
-    methods = [*ours, *theirs]
+    methods = [*ours, theirs, _whiten(theirs)]
     table(task, methods, measure(task, methods, seed))
 
 
@@ -195,15 +195,18 @@ def _open(path: Path) -> Image.Image:
         return image.convert("RGB")
 
 
-def _learned(name: str, network: Descriptor, *, whiten: bool = False) -> Method:
-    # Whitening moves all similarities: the threshold of the raw vectors says nothing there.
-    threshold = None if whiten else network.info.copy_threshold
+def _learned(name: str, network: Descriptor) -> Method:
     side = network.info.input_size
 
     def describe(images: list[Image.Image]) -> Vectors:
         return network.embed(np.stack([squash(image, side) for image in images]))
 
-    return Method(name, describe, threshold, whiten)
+    return Method(name, describe, network.info.copy_threshold)
+
+
+def _whiten(method: Method) -> Method:
+    # Whitening moves all similarities: the threshold of the raw vectors says nothing there.
+    return Method(f"{method.name}, whitened on the references", method.describe, whiten=True)
 
 
 def _untrained(info: DescriptorInfo) -> Descriptor:

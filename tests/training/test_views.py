@@ -29,12 +29,14 @@ def test_a_mapping_that_moves_nothing_returns_the_picture(pictures: PhotoSet):
 
 def test_quarter_turns_and_mirrors_are_exact(pictures: PhotoSet, monkeypatch: pytest.MonkeyPatch):
     """Each is one of the seven that `rot90` and `flip` give."""
-    for name in ("TILTED", "WARPED", "CROPPED", "FRAMED"):
+    for name in ("TILTED", "WARPED", "FRAMED"):
         monkeypatch.setattr(geometry, name, 0.0)
-    monkeypatch.setattr(geometry, "QUARTER_TURNED", 1.0)
+    level = geometry.Difficulty(cropped=0.0, quarter_turned=1.0, narrowest=1.0)
     photo = pictures.pixels[:1].float() / 255
     views, _ = geometry.sample(
-        photo.expand(64, -1, -1, -1), geometry.strong(Draw(1), torch.ones(64)), photo.shape[-1]
+        photo.expand(64, -1, -1, -1),
+        geometry.strong(Draw(1), torch.ones(64), level),
+        photo.shape[-1],
     )
     turned = [torch.rot90(photo[0], turn, (1, 2)) for turn in (1, 2, 3)]
     expected = turned + [view.flip(2) for view in turned]
@@ -47,7 +49,7 @@ def test_quarter_turns_and_mirrors_are_exact(pictures: PhotoSet, monkeypatch: py
 
 def test_crops_keep_at_least_the_smallest_share():
     """Every window lies inside the photo and is not smaller than promised."""
-    place = geometry.strong(Draw(7), torch.full((500,), 1.5))
+    place = geometry.strong(Draw(7), torch.full((500,), 1.5), geometry.LATER)
     width, height = place.window[:, 0, 0], place.window[:, 1, 1]
     shift = place.window[:, :2, 2].abs()
     assert bool((width + shift[:, 0] <= 1.0001).all())

@@ -28,10 +28,17 @@ class Augmenter:
         views = pixels.soften(draw, views, 0.15)
         return pixels.compress(draw, views, 0.2)
 
-    def strong(self, draw: Draw, photos: Tensor, aspects: Tensor, side: int) -> Tensor:
+    def strong(
+        self,
+        draw: Draw,
+        photos: Tensor,
+        aspects: Tensor,
+        side: int,
+        level: geometry.Difficulty = geometry.FIRST,
+    ) -> Tensor:
         """Views as an editor, a messenger or a meme leaves them; same shapes as `mild`."""
         clean = photos.float() / 255
-        views, inside = geometry.sample(clean, geometry.strong(draw, aspects), side)
+        views, inside = geometry.sample(clean, geometry.strong(draw, aspects, level), side)
         views = self._patch(draw, views)
         views = views * inside + self._ground(draw, views) * (1 - inside)
         early = draw.chance(0.5, len(views)).view(-1, 1, 1, 1)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from training import losses, metrics
+from training import geometry, losses, metrics
 from training.augment import Augmenter
 from training.checkpoint import RunFolder
 from training.draw import Draw
@@ -31,7 +31,7 @@ class Settings:
     """What decides the result, besides the pictures."""
 
     seed: int = 1
-    steps: int = 1300
+    steps: int = 1250
     batch: int = 128
     side: int = 128
     small_side: int = 96
@@ -41,6 +41,8 @@ class Settings:
     views fits larger photos (Touvron et al., 2019); a few steps at full size do the rest.
     """
     small_share: float = 0.85
+    hard_share: float = 0.56
+    """The views are of `geometry.LATER` from this share of the steps on."""
     learning_rate: float = 3e-3
     weight_decay: float = 0.02
     warmup: int = 100
@@ -58,6 +60,10 @@ class Settings:
     def view_side(self, step: int) -> int:
         """Side of the views of a step."""
         return self.small_side if step < self.small_share * self.steps else self.side
+
+    def level(self, step: int) -> geometry.Difficulty:
+        """How hard the views of a step are."""
+        return geometry.FIRST if step < self.hard_share * self.steps else geometry.LATER
 
 
 @dataclass(frozen=True)
@@ -110,7 +116,8 @@ class Trainer:
         side = self.settings.view_side(self.step)
         pixels, aspects, rows = self._batch(draw)
         clean = self._augmenter.mild(draw, pixels, side)
-        edited = self._augmenter.strong(draw, pixels, aspects, side)
+        level = self.settings.level(self.step)
+        edited = self._augmenter.strong(draw, pixels, aspects, side, level)
         self.network.train()
         near, far = self.network(normalised(torch.cat([clean, edited]))).chunk(2)
         loss, parts = losses.total(near, far, rows, self._material.bank, losses.Weights())
