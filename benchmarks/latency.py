@@ -12,7 +12,7 @@ import argparse
 import os
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,11 +69,9 @@ def main() -> None:
     with workspace() as folder:
         settled = _settled_to_searchable(folder, sources, size)
     with workspace() as folder:
-        watched = _closed_to_searchable(folder, sources, size)
-    show(_one_at_a_time(size, settled, watched))
-    with workspace() as folder:
         photos.small_photos(folder / "source", size.dropped)
-        dropped = _drop_at_once(folder, size.dropped)
+        watched, dropped = _watch(folder, sources, size)
+        show(_one_at_a_time(size, settled, watched))
         show(_at_once(size, dropped, _scan(folder, size.dropped), _scan(folder, 1)))
 
 
@@ -118,43 +116,43 @@ def _found(catalogue: Catalogue, library: Library, name: str) -> bool:
     return row["content_id"] in {hit.content_id for hit in hits}
 
 
-def _closed_to_searchable(folder: Path, sources: Sequence[Path], size: Size) -> list[float]:
-    """Write photos one by one into a folder that `twinlens watch` follows."""
+def _watch(folder: Path, sources: Sequence[Path], size: Size) -> tuple[list[float], float]:
+    """Return what the photos that are written one by one take, then all the small ones at once."""
     library = Library(folder / "library")
     target = folder / "photos"
     target.mkdir()
-    seconds = []
     with running(library.folder, "twinlens_plugin", "watch", target):
         wait_until_warm(library)
         with Catalogue.open(library.catalogue) as catalogue:
-            for number in range(size.watched + WARM_UP):
-                data = sources[number % len(sources)].read_bytes() + b"copy %d" % number
-                name = f"photo-{number}.jpg"
-                (target / name).write_bytes(data)
-                start = time.monotonic()
-                wait_until(_finder(catalogue, library, name), name, pause=POLL_SECONDS)
-                seconds.append(time.monotonic() - start)
-    return seconds[WARM_UP:]
+            seconds = [
+                _searchable_after_close(
+                    catalogue,
+                    target / f"photo-{number}.jpg",
+                    sources[number % len(sources)].read_bytes() + b"copy %d" % number,
+                )
+                for number in range(size.watched + WARM_UP)
+            ]
+            return seconds[WARM_UP:], _drop_at_once(catalogue, folder / "source", target)
 
 
-def _finder(catalogue: Catalogue, library: Library, name: str) -> Callable[[], bool]:
-    return lambda: _found(catalogue, library, name)
+def _searchable_after_close(catalogue: Catalogue, path: Path, data: bytes) -> float:
+    path.write_bytes(data)
+    start = time.monotonic()
+    library = Library(catalogue.path.parent)
+    wait_until(lambda: _found(catalogue, library, path.name), path.name, pause=POLL_SECONDS)
+    return time.monotonic() - start
 
 
-def _drop_at_once(folder: Path, count: int) -> float:
+def _drop_at_once(catalogue: Catalogue, source: Path, target: Path) -> float:
     """Return the seconds from the first file's arrival until all are searchable."""
-    library = Library(folder / "watched-library")
-    target = folder / "watched"
-    target.mkdir()
-    with running(library.folder, "twinlens_plugin", "watch", target):
-        wait_until_warm(library)
-        with Catalogue.open(library.catalogue) as catalogue:
-            start = time.monotonic()
-            for path in (folder / "source").iterdir():
-                shutil.copyfile(path, target / path.name)
-            wait_until(lambda: _embedded(catalogue) == count, "all photos are embedded")
-            wait_until(lambda: caught_up(catalogue), "the index has caught up")
-            return time.monotonic() - start
+    names = [path.name for path in source.iterdir()]
+    expected = _embedded(catalogue) + len(names)
+    start = time.monotonic()
+    for name in names:
+        shutil.copyfile(source / name, target / name)
+    wait_until(lambda: _embedded(catalogue) == expected, "all photos are embedded")
+    wait_until(lambda: caught_up(catalogue), "the index has caught up")
+    return time.monotonic() - start
 
 
 def _embedded(catalogue: Catalogue) -> int:
