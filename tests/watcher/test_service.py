@@ -14,8 +14,10 @@ from twinlens.library import Library
 from twinlens.settings import Settings
 from twinlens_watcher import service
 from twinlens_watcher.clock import FakeClock
+from twinlens_watcher.once import sweep_once
 from twinlens_watcher.service import Service
 from twinlens_watcher.stopping import Bell, Stopping
+from twinlens_watcher.sweep import BATCH
 from twinlens_watcher.watch import RootWatch
 
 
@@ -63,19 +65,20 @@ def test_a_full_disk_pauses_the_recording_and_loses_nothing(
     assert "can be written again" in caplog.text
 
 
+@pytest.mark.parametrize("hint", ["path", "folder"])
 def test_a_busy_catalogue_keeps_what_events_said(
-    photos: Photos, settings: Settings, hand_clock: FakeClock, library: Library
+    photos: Photos, settings: Settings, hand_clock: FakeClock, library: Library, hint: str
 ) -> None:
     """A hint is dropped only when what it told of is recorded."""
-    watch = RootWatch(
-        photos.catalogue, photos.root, settings, hand_clock, ring=lambda: None, local=False
-    )
+    watch = RootWatch(photos.catalogue, photos.root, settings, hand_clock, ring=lambda: None)
     watch.step(lambda: None)
-    photos.write("a.jpg")
+    watch.close()
+    photos.write_many(BATCH + 1, "d")  # the sweep of the folder fails at the first batch
     photos.catalogue.value("PRAGMA busy_timeout = 10")
-    watch.hints.add(paths=[b"a.jpg"])
-    watch.step(lambda: None)
-    hand_clock.advance(2.5)
+    if hint == "path":
+        watch.hints.add(paths=[b"d/%04d.jpg" % number for number in range(BATCH + 1)])
+    else:
+        watch.hints.add(folders=[b"d"])
     other = sqlite3.connect(library.catalogue)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(sqlite3.OperationalError, match="locked"):
@@ -83,7 +86,9 @@ def test_a_busy_catalogue_keeps_what_events_said(
     other.rollback()
     other.close()
     watch.step(lambda: None)
-    assert photos.live() == ["a.jpg"]
+    hand_clock.advance(2.0)
+    watch.step(lambda: None)
+    assert len(photos.live()) == BATCH + 1
 
 
 def test_a_network_mount_is_polled(
@@ -136,6 +141,25 @@ def test_old_tombstones_are_forgotten_daily(
     hand_clock.advance(31 * 86_400)
     step()
     assert photos.catalogue.value("SELECT count(*) FROM files") == 0
+
+
+def test_once_leaves_a_file_that_goes_on_growing(
+    photos: Photos, catalogue: Catalogue, settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    """After 30 s, and says so; the others are taken."""
+    slow = photos.write("slow.jpg")
+    photos.write("done.jpg")
+    clock = FakeClock()
+
+    def sleep(seconds: float) -> None:
+        clock.advance(max(seconds, 0.5))
+        with slow.open("ab") as file:
+            file.write(b"more")
+
+    sweep_once(catalogue, [photos.root], settings, clock=clock, sleep=sleep)
+    assert photos.live() == ["done.jpg"]
+    assert "slow.jpg: still being written" in caplog.text
+    assert clock.monotonic() == pytest.approx(1030, abs=1)
 
 
 def test_a_bell_rung_by_nobody_lets_sleep() -> None:
