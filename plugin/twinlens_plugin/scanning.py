@@ -10,7 +10,7 @@ from twinlens import dispatch
 from twinlens.broker import make_app
 from twinlens.catalogue import Catalogue
 from twinlens.models import get_model
-from twinlens.roots import Root
+from twinlens.roots import Root, list_roots
 from twinlens_plugin.children import Child, python_module
 from twinlens_plugin.errors import ChildError
 from twinlens_plugin.interrupts import Interrupt
@@ -45,18 +45,21 @@ class Sweep:
     def __init__(
         self,
         session: Session,
+        catalogue: Catalogue,
         roots: Sequence[Root],
         say: Callable[[str], None],
         *,
         accept_deletions: bool,
     ) -> None:
+        self._catalogue = catalogue
+        self._roots = roots
+        self._say_rest = say
         more = ["--accept-deletions"] if accept_deletions else []
         folders = [os.fsdecode(root.path) for root in roots]
         arguments = [*session.child_arguments(), "--once", *more, "--stop-on-eof", "--", *folders]
         self._command = python_module("twinlens_watcher", *arguments)
-        self._say = say
         self._tries = 1
-        self._child: Child | None = Child(self._command, say)
+        self._child: Child | None = Child(self._command, self._say)
 
     def running(self) -> bool:
         """Tell whether it goes on; a sweep that died is started again. Raises ChildError."""
@@ -68,13 +71,22 @@ class Sweep:
         words = self._child.last_words()
         self._child.stop(0)
         self._child = None
-        if code == 0:
+        if code == 0 or self._some_away():
             return False
         if code in (1, 2) or self._tries == SWEEP_TRIES:
             raise ChildError(words)
         self._tries += 1
         self._child = Child(self._command, self._say)
         return True
+
+    def _some_away(self) -> bool:
+        """Tell whether it failed for folders that are away: the others were compared."""
+        known = {root.id: root.online for root in list_roots(self._catalogue)}
+        return not all(known.get(root.id, True) for root in self._roots)
+
+    def _say(self, text: str) -> None:
+        if ": offline: " not in text:  # said at the end, with the cure
+            self._say_rest(text)
 
     def stop(self) -> None:
         """Stop it in good order."""
@@ -103,13 +115,20 @@ class Problems:
 class Hands:
     """Whoever embeds: a worker of ours, the one that runs already, or the broker's."""
 
-    def __init__(self, session: Session, catalogue: Catalogue, say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        session: Session,
+        catalogue: Catalogue,
+        say: Callable[[str], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._catalogue = catalogue
+        self._clock = clock
         self._library = session.library
         self._say = say
         self._worker: Supervised | None = None
         self._dispatcher: dispatch.Dispatcher | None = None
-        self._stalled_since = time.monotonic()
+        self._stalled_since = clock()
         self._seen: Progress | None = None
         if session.settings.broker:
             app = make_app(session.settings.broker)
@@ -133,7 +152,7 @@ class Hands:
             self._worker.stop()
 
     def _notice_stall(self, progress: Progress) -> None:
-        now = time.monotonic()
+        now = self._clock()
         if progress != self._seen:
             self._seen, self._stalled_since = progress, now
         elif now - self._stalled_since > STALL_SECONDS:
@@ -162,7 +181,7 @@ def run_scan(
     counter = Counter(catalogue)
     problems = Problems(catalogue, bar.say)
     hands = Hands(session, catalogue, bar.say)
-    sweep = Sweep(session, roots, bar.say, accept_deletions=accept_deletions)
+    sweep = Sweep(session, catalogue, roots, bar.say, accept_deletions=accept_deletions)
     # A first scan will need the worker: it loads its model while the watcher looks around.
     needed = get_model(catalogue, "target") is None
     try:
