@@ -42,7 +42,7 @@ def test_a_rename_whose_ends_are_seen_apart_is_a_move(
     slow.look([first.encode()])
     slow_clock.advance(1.0)
     slow.look([end for end in ends if end != first.encode()])
-    settle(slow, slow_clock)
+    settle(slow, slow_clock, 1.0)  # now the first end is due, the other is not
     assert photos.live() == ["new.jpg"]
     assert photos.row("new.jpg")["id"] == before["id"]
     assert photos.events() == ["moved"]
