@@ -3,10 +3,9 @@
     python benchmarks/sweep.py [FILES ...]
 
 Prints a table. "bare" is what no sweep can do without in Python: ``os.walk`` and a ``stat`` of each
-file. Both run in turn in one process, the best of
-five. Memory is the largest resident set of a real
-``twinlens-watcher`` that watches the folder: "steady" with all photos known, "fresh" when all were
-copied there the moment before, so that each waits to settle.
+file. Both run in turn in one process, the best of five. Memory is the largest resident set of a
+real ``twinlens-watcher`` that watches the folder: "steady" with all photos known, "fresh" when all
+were copied there the moment before, so that each waits to settle.
 """
 
 from __future__ import annotations
