@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import signal
@@ -78,8 +79,9 @@ def stop_on_eof(bell: Bell) -> None:
 
     def read() -> None:
         # Not sys.stdin: a thread that waits in its lock makes the interpreter abort at exit.
-        while os.read(0, 4096):
-            continue
+        with contextlib.suppress(OSError):  # closed before we started: that is an end too
+            while os.read(0, 4096):
+                continue
         bell.stop()
 
     threading.Thread(target=read, name="stdin", daemon=True).start()
