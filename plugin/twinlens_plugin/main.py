@@ -116,6 +116,9 @@ def _report(error: Exception, *, debug: bool) -> int:
         return 0
     if isinstance(error, click.Abort):
         return INTERRUPTED
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        click.echo(error.format_message(), err=True)
+        return error.exit_code
     if debug and not isinstance(error, click.ClickException):
         import traceback
 

@@ -126,6 +126,15 @@ def test_a_mistake_gets_one_line_that_names_it(built: Built, program: Program, c
     assert re.fullmatch(pattern + "\n", done.stderr.decode()), done.stderr
 
 
+@pytest.mark.parametrize("words", [(), ("model",)])
+def test_no_command_shows_the_help(built: Built, program: Program, words: tuple[str, ...]):
+    """On standard error, as a usage error: nothing was answered."""
+    done = program(*words)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr.startswith(b"Usage: twinlens")
+    assert b"\nCommands:\n" in done.stderr
+
+
 def test_no_library_yet(tmp_path: Path):
     """Asking before the first scan says what to do."""
     for words in (("similar", "x.jpg"), ("duplicates",), ("status",), ("doctor",), ("quarantine",)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -219,3 +220,20 @@ def test_paths_of_any_bytes_are_named(sound: Built, twinlens: Cli):
     (problem, _) = twinlens.json("doctor", code=1)
     assert problem["path_base64"]
     assert str(path.parent) in problem["path"]
+
+
+def test_a_folder_that_cannot_be_read_is_named_and_its_photos_are_not_called_gone(
+    sound: Built, twinlens: Cli, monkeypatch: pytest.MonkeyPatch
+):
+    """Nothing is known of them, so nothing is said of them."""
+    locked = os.fsencode(sound.photos / "sub")
+    scandir = os.scandir
+
+    def refuse(path: bytes) -> object:
+        if path == locked:
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr("twinlens_plugin.checks.disk.os.scandir", refuse)
+    problem, _ = twinlens.json("doctor", code=1)
+    assert (problem["path"], problem["problem"]) == (os.fsdecode(locked), "cannot be read")

@@ -11,6 +11,7 @@ from twinlens.media import is_photo_name, skip_folder
 from twinlens.roots import Root, why_offline
 from twinlens_plugin.checks.finding import Problem
 from twinlens_plugin.output import shown
+from twinlens_plugin.relations import below
 
 
 def check_folder(root: Root) -> Iterator[Problem]:
@@ -29,7 +30,8 @@ def check_photos(catalogue: Catalogue, root: Root) -> Iterator[Problem]:
     """Compare each photo below a folder that is there with what the catalogue says of it."""
     scan = f"run: twinlens scan {shown(root.path)}"
     known = _recorded(catalogue, root)
-    for path, entry in _walk(root.path):
+    unreadable: list[bytes] = []
+    for path, entry in _walk(root.path, unreadable):
         recorded = known.pop(path, None)
         full = os.path.join(root.path, path)  # noqa: PTH118  bytes
         try:
@@ -40,7 +42,10 @@ def check_photos(catalogue: Catalogue, root: Root) -> Iterator[Problem]:
             yield Problem("disk", "is not in the catalogue", scan, full)
         elif not recorded.same_bytes(found):
             yield Problem("disk", "changed since it was recorded", scan, full)
-    for path in sorted(known):
+    for folder in unreadable:
+        full = os.path.join(root.path, folder)  # noqa: PTH118  bytes
+        yield Problem("folder", "cannot be read", "correct its permissions", full)
+    for path in sorted(path for path in known if not any(below(path, f) for f in unreadable)):
         full = os.path.join(root.path, path)  # noqa: PTH118  bytes
         yield Problem("disk", "is in the catalogue but not on disk", scan, full)
 
@@ -54,15 +59,21 @@ def _recorded(catalogue: Catalogue, root: Root) -> dict[bytes, FileStat]:
     return {path: FileStat(*stat) for path, *stat in rows}
 
 
-def _walk(top: bytes) -> Iterator[tuple[bytes, os.DirEntry[bytes]]]:
-    """Yield photos below ``top`` by the rules of ``media``; symbolic links are not followed."""
+def _walk(top: bytes, unreadable: list[bytes]) -> Iterator[tuple[bytes, os.DirEntry[bytes]]]:
+    """Yield photos below ``top`` by the rules of ``media``; symbolic links are not followed.
+
+    Folders that cannot be read are added to ``unreadable``: nothing is known of their photos.
+    """
     folders = [b""]
     while folders:
         folder = folders.pop()
         try:
             entries = list(os.scandir(os.path.join(top, folder)))  # noqa: PTH118  bytes
+        except FileNotFoundError:
+            continue  # went away just now
         except OSError:
-            continue  # its photos are then reported as not on disk
+            unreadable.append(folder)
+            continue
         for entry in entries:
             path = os.path.join(folder, entry.name)  # noqa: PTH118  bytes
             if entry.is_dir(follow_symlinks=False):

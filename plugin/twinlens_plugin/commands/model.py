@@ -19,7 +19,7 @@ def command() -> None:
 
     Example:
       twinlens model list
-      twinlens model use mobilenet_v3_large
+      twinlens model use torchvision:mobilenet_v3_large
     """
 
 
@@ -56,7 +56,7 @@ def use(name: str, weights: str | None, session: Session) -> None:
 
     Example:
       twinlens model use pocket
-      twinlens model use resnet50 --weights ~/resnet50.safetensors
+      twinlens model use torchvision:resnet50 --weights ~/resnet50.safetensors
     """
     described = describe_model(name, weights)
     with session.open_to_write() as catalogue:
