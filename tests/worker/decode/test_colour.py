@@ -185,6 +185,12 @@ def test_an_srgb_profile_changes_nothing(decode: Decode):
     assert tuple(pixels[16, 16]) == (224, 75, 60)
 
 
+def test_a_colour_profile_on_a_grey_picture_is_ignored(decode: Decode):
+    """Programs forget to drop it when they remove the colours."""
+    pixels = decode(Image.new("L", (64, 64), 55), icc_profile=DISPLAY_P3).pixels
+    assert tuple(pixels[16, 16]) == (55, 55, 55)
+
+
 def test_a_broken_profile_is_ignored(decode: Decode):
     """Nor does one for another colour space cost the photo."""
     image = Image.new("RGB", (64, 64), (224, 75, 60))

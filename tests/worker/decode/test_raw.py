@@ -202,6 +202,16 @@ def test_a_preview_that_stands_upright_already_is_not_turned_again(
     assert corners(answer.pixels) == ["red", "green", "blue", "white"]
 
 
+def test_a_preview_with_a_tag_of_its_own_is_turned_by_that(
+    decode: Decode, corners: Corners, quarters: Image.Image
+):
+    """A camera may store its preview upright, and say so, beside sensor data that is not."""
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 1
+    answer = decode(dng(jpeg(quarters.resize((320, 240)), exif=exif), 3), "photo.dng")
+    assert corners(answer.pixels) == ["red", "green", "blue", "white"]
+
+
 def test_a_raw_that_is_cut_short_is_refused(decode: Decode, quarters: Image.Image):
     """Though its preview, which lies before the sensor data, is whole."""
     whole = dng(jpeg(quarters.resize((320, 240))))

@@ -7,9 +7,6 @@ import io
 
 from PIL import Image, ImageCms
 
-_SPACES = {"RGB": "RGB", "L": "GRAY", "CMYK": "CMYK", "LAB": "Lab"}
-"""Pillow's modes, and what a profile for them says of itself (ICC.1:2022, table 19)."""
-
 
 def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     """Return an image of mode RGB, L, CMYK or LAB as sRGB, mode RGB.
@@ -24,7 +21,10 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
 
 @functools.lru_cache(maxsize=16)
 def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
-    """Prepare a conversion once: a camera writes the same profile into all its photos."""
+    """Prepare a conversion once: a camera writes the same profile into all its photos.
+
+    LittleCMS refuses a profile that is not for images of ``mode``.
+    """
     try:
         source = _source(profile, mode)
         if source is None:
@@ -39,8 +39,6 @@ def _source(profile: bytes, mode: str) -> ImageCms.ImageCmsProfile | None:
     if not profile:
         return ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")) if mode == "LAB" else None
     parsed = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-    if parsed.profile.xcolor_space.strip() != _SPACES.get(mode):
-        return None
     if mode == "RGB" and "srgb" in ImageCms.getProfileDescription(parsed).lower():
         return None
     return parsed
