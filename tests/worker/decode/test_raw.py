@@ -208,7 +208,9 @@ def test_a_preview_with_a_tag_of_its_own_is_turned_by_that(
     """A camera may store its preview upright, and say so, beside sensor data that is not."""
     exif = Image.Exif()
     exif[ExifTags.Base.Orientation] = 1
-    answer = decode(dng(jpeg(quarters.resize((320, 240)), exif=exif), 3), "photo.dng")
+    preview = jpeg(quarters.resize((320, 240)), exif=exif)
+    # Cameras write no JFIF header, 18 bytes. LibRaw overlooks Exif behind one, and writes its own.
+    answer = decode(dng(preview[:2] + preview[20:], 3), "photo.dng")
     assert corners(answer.pixels) == ["red", "green", "blue", "white"]
 
 
