@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from training import metrics, teacher
+from training import metrics, whitening
 from training.edits import EDITS, edited
 from training.photos import squash
 from twinlens_worker.models.descriptor import Descriptor, load
@@ -218,7 +218,7 @@ def _hash(function: Callable[[Image.Image], imagehash.ImageHash]) -> Describe:
     def describe(images: list[Image.Image]) -> Vectors:
         bits = np.stack([function(image).hash.ravel() for image in images])
         # Scaled so that the product of two is 1 - 2 x Hamming distance / bits.
-        return ((bits * 2.0 - 1.0) / bits.shape[1] ** 0.5).astype(np.float32)
+        return np.asarray((bits * 2.0 - 1.0) / bits.shape[1] ** 0.5, np.float32)
 
     return describe
 
@@ -229,11 +229,12 @@ HASHES: Final = {"pHash": imagehash.phash, "dHash": imagehash.dhash, "wHash": im
 def _thumbnails(images: list[Image.Image]) -> Vectors:
     small = np.stack([squash(image, 8).reshape(-1) for image in images]).astype(np.float32)
     centred = small - small.mean(axis=1, keepdims=True)
-    return centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-6)
+    length = np.linalg.norm(centred, axis=1, keepdims=True)
+    return np.asarray(centred / np.maximum(length, 1e-6), np.float32)
 
 
 def _whitened(references: Vectors, queries: Vectors) -> tuple[Vectors, Vectors]:
-    fitted = teacher.fit_whitening(torch.from_numpy(references), WHITENED)
+    fitted = whitening.fit(torch.from_numpy(references), WHITENED)
     return fitted.apply(torch.from_numpy(references)).numpy(), fitted.apply(
         torch.from_numpy(queries)
     ).numpy()

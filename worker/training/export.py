@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import torch
 
-from training import calibrate
+from training import calibrate, whitening
 from training.checkpoint import RunFolder
 from training.photos import PhotoSet, load
 from training.procedural import generate
@@ -35,12 +35,13 @@ def main() -> None:
 
 
 def export(state: dict[str, Any], data: Path | None, out: Path) -> None:
-    """Calibrate the averaged network of a run on held-out pictures and write it."""
+    """Whiten and calibrate the averaged network of a run, and write it."""
     network = PocketNet().to(memory_format=torch.channels_last)
     network.load_state_dict(state["averaged"])
     network.fold()
     seed, side = state["settings"]["seed"], state["settings"]["side"]
-    _, held_out = pictures(data, seed).split()
+    trained, held_out = pictures(data, seed).split()
+    whitening.fold_into(network, trained, side)
     found = calibrate.calibrate(network, held_out, side, seed)
     print(f"step {state['step']}: {found}")
     header = pocket_file.PocketHeader(

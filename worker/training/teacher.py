@@ -1,6 +1,5 @@
 """What a large pretrained network thinks of the training photos: the targets of distillation."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,26 +11,6 @@ from training.photos import PhotoSet
 from twinlens_worker.models import descriptor
 
 CHUNK = 256
-
-
-@dataclass(frozen=True)
-class Whitening:
-    """A projection fitted on the training photos: centre, then rotate and scale each axis."""
-
-    centre: Tensor
-    projection: Tensor
-
-    def apply(self, vectors: Tensor) -> Tensor:
-        """Project (N, D) to unit vectors (N, dimension)."""
-        return F.normalize((vectors - self.centre) @ self.projection, dim=1)
-
-
-def fit_whitening(vectors: Tensor, dimension: int) -> Whitening:
-    """Fit PCA whitening (Jégou and Chum, 2012): decorrelated axes of equal variance."""
-    centre = vectors.mean(dim=0)
-    _, singular, axes = torch.linalg.svd(vectors - centre, full_matrices=False)
-    scale = len(vectors) ** 0.5 / singular[:dimension].clamp(min=1e-6)
-    return Whitening(centre, axes[:dimension].T * scale)
 
 
 def embed_set(name: str, weights: Path, photos: PhotoSet, cache: Path | None = None) -> Tensor:

@@ -12,7 +12,7 @@ from typing import Final
 
 import torch
 
-from training import photos, procedural, teacher
+from training import photos, procedural, teacher, whitening
 from training.checkpoint import RunFolder
 from training.trainer import Material, Settings, Trainer, run
 
@@ -32,7 +32,7 @@ def gather(data: Path | None, seed: int, cache: Path, *, invented: int = PROCEDU
     vectors = teacher.embed_set(TEACHER, data / TEACHER_FILE, everything, cache)
     place = {name: row for row, name in enumerate(everything.names)}
     own = vectors[[place[name] for name in training.names]]
-    bank = teacher.fit_whitening(own, DIMENSION).apply(own)
+    bank = whitening.fit(own, DIMENSION).apply(own)
     return Material(training, made, held_out, bank)
 
 

@@ -106,8 +106,12 @@ class PocketNet(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Return L2-normalised embeddings, f32."""
+        return F.normalize(self.project(images).float(), dim=1)
+
+    def project(self, images: Tensor) -> Tensor:
+        """Return embeddings before normalisation, (N, dimension)."""
         features = self.stages(F.relu(self.stem(images), inplace=True))
-        return F.normalize(self.head(gem(features)).float(), dim=1)
+        return self.head(gem(features))  # type: ignore[no-any-return]
 
     def fold(self) -> None:
         """Fold every normalisation into its convolution, in place: same output, less work."""
