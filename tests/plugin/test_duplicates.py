@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.plugin.conftest import Built, Cli, Program
-from twinlens.roots import set_online
+from twinlens.roots import add_root, set_online
 
 
 @pytest.fixture
@@ -146,6 +146,23 @@ def test_photos_of_a_disk_that_is_away_are_marked_and_nothing_is_offered(
     result = twinlens("duplicates", "--paths")
     assert result.stdout == ""
     assert "1 group left out" in result.stderr
+
+
+def test_the_copy_here_of_a_keeper_that_is_away_is_not_offered(
+    built: Built, twinlens: Cli, tmp_path: Path
+):
+    """It may be the only one that can be reached."""
+    built.photo("keeper.jpg", data=b"same")
+    away = built.root
+    built.photos = tmp_path / "second"
+    built.photos.mkdir()
+    built.root = add_root(built.catalogue, built.photos, now=0)
+    copy = built.photo("a copy with a longer name.jpg", data=b"same")
+    assert twinlens("duplicates", "--paths").stdout == f"{copy}\n"
+    set_online(built.catalogue, away, reason="unplugged", now=0)
+    result = twinlens("duplicates", "--paths")
+    assert result.stdout == ""
+    assert "the disk of the keeper is away" in result.stderr
 
 
 @pytest.mark.parametrize("suffix", ["cr2", "HEIC"])
