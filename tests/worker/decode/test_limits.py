@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import random
 import struct
-import time
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -39,12 +38,10 @@ def png_of(width: int, height: int, rows: int = 0) -> bytes:
 
 def test_a_bomb_is_refused_by_its_header(decode: Decode):
     """Fault 43: 100,000 x 100,000 in a few bytes."""
-    begun = time.monotonic()
     with pytest.raises(TooLargeError) as caught:
         decode(png_of(100_000, 100_000))
     assert "100000 x 100000 pixels" in str(caught.value)
     assert "max_megapixels = 250" in str(caught.value)
-    assert time.monotonic() - begun < 1
 
 
 def test_an_image_at_the_limit_is_taken(tmp_path: Path, quarters: Image.Image):
