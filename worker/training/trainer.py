@@ -31,7 +31,7 @@ class Settings:
     """What decides the result, besides the pictures."""
 
     seed: int = 1
-    steps: int = 1250
+    steps: int = 1800
     batch: int = 128
     side: int = 128
     small_side: int = 96
