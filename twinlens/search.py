@@ -72,6 +72,8 @@ class Searcher:
 
     def search(self, query: Vector, k: int) -> list[Hit]:
         """Return the ``k`` contents nearest to ``query`` of shape (D,), best first."""
+        if k < 1:
+            return []
         query = vectors.project(query)
         tail = self._current_tail()
         hits = self._search_tail(tail, query, k)

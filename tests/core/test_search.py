@@ -210,6 +210,15 @@ def test_empty_library(catalogue: Catalogue, library: Library, model: Model):
     assert Searcher(catalogue, library, model).search(vector(1), 5) == []
 
 
+@pytest.mark.parametrize("k", [0, 1, 99])
+def test_how_many(k: int, catalogue: Catalogue, library: Library, model: Model):
+    """As many answers come as were asked for, or as there are; none for none."""
+    put(catalogue, model, 1, 1)
+    publish(catalogue, library, model)
+    put(catalogue, model, 2, 2)
+    assert len(Searcher(catalogue, library, model).search(vector(1), k)) == min(k, 2)
+
+
 def test_long_query_vector(catalogue: Catalogue, library: Library, model: Model):
     """The length of a query does not change its scores."""
     put(catalogue, model, 1, 1)
