@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from twinlens import ledger, vectors
 from twinlens.catalogue import Catalogue
-from twinlens.ledger import FileStat
+from twinlens.filestat import FileStat
 from twinlens.messages import Embedded, ModelRef
 from twinlens.models import Model, set_target
 from twinlens.roots import Root, add_root

@@ -29,7 +29,7 @@ from benchmarks.programs import (
 from benchmarks.tables import Table, milliseconds, percentile, show
 from twinlens import ledger
 from twinlens.catalogue import Catalogue
-from twinlens.ledger import FileStat
+from twinlens.filestat import FileStat
 from twinlens.library import Library
 from twinlens.models import get_model
 from twinlens.roots import Root, add_root

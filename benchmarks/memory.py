@@ -24,7 +24,7 @@ from benchmarks.programs import caught_up, tree, wait_until, wait_until_warm, wo
 from benchmarks.tables import Table, megabytes, show
 from twinlens import ledger
 from twinlens.catalogue import Catalogue
-from twinlens.ledger import FileStat
+from twinlens.filestat import FileStat
 from twinlens.library import Library
 from twinlens.roots import Root, add_root
 

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from twinlens import models, snapshot, vectors
 from twinlens.catalogue import Catalogue, set_meta
-from twinlens.ledger import FileStat
+from twinlens.filestat import FileStat
 from twinlens.library import Library
 from twinlens.models import Model
 from twinlens.roots import Root, add_root

@@ -18,7 +18,7 @@ from benchmarks.programs import cpu_seconds, workspace
 from benchmarks.tables import Table, milliseconds
 from twinlens import ledger, settings, vectors
 from twinlens.catalogue import Catalogue
-from twinlens.ledger import FileStat
+from twinlens.filestat import FileStat
 from twinlens.library import Library
 from twinlens.messages import Embedded, ModelRef, Photo
 from twinlens.models import set_target

@@ -15,51 +15,18 @@ A quarantined photo is tried again when its file changes.
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Self
 
 from twinlens.catalogue import Catalogue
 from twinlens.contents import drop_orphans
 from twinlens.events import add_event
+from twinlens.filestat import FileStat
 from twinlens.messages import writable
 
 MAX_LAPSES = 5
 ALONE_FROM_LAPSE = 2
-
-
-@dataclass(frozen=True, slots=True)
-class FileStat:
-    """What a reading of a file's status gave."""
-
-    size: int
-    mtime_ns: int
-    ctime_ns: int
-    inode: int
-
-    @classmethod
-    def of(cls, stat: os.stat_result) -> Self:
-        """Take the fields that matter, folded into the 64 bits that SQLite has.
-
-        ZFS and SMB give inodes above 2^63, and a camera with a mad clock gives a time after the
-        year 2262, which is more than 2^63 ns.
-        """
-        return cls(
-            stat.st_size, _fold(stat.st_mtime_ns), _fold(stat.st_ctime_ns), _fold(stat.st_ino)
-        )
-
-    def same_bytes(self, other: FileStat) -> bool:
-        """Tell whether nothing suggests that the bytes differ: size, mtime and inode agree.
-
-        ctime is left out: chmod and rename change it.
-        """
-        return (self.size, self.mtime_ns, self.inode) == (other.size, other.mtime_ns, other.inode)
-
-
-def _fold(value: int) -> int:
-    return (value + 2**63) % 2**64 - 2**63
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,6 +271,12 @@ def postpone(tx: sqlite3.Connection, file_id: int, *, until: float) -> None:
         " WHERE file_id = ?",
         (until, file_id),
     )
+
+
+def is_leased(tx: sqlite3.Connection, file_id: int) -> bool:
+    """Tell whether a worker has the job in hand, as far as the ledger knows."""
+    row = tx.execute("SELECT state FROM jobs WHERE file_id = ?", (file_id,)).fetchone()
+    return row is not None and row["state"] == "leased"
 
 
 def fail(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from twinlens.catalogue import Catalogue
 from twinlens.errors import PhotoError, UnreadableError, VanishedError
-from twinlens.ledger import FileStat
+from twinlens.filestat import FileStat
 from twinlens.models import Model
 from twinlens.roots import Root, list_roots
 from twinlens_plugin.output import absolute, shown

@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from twinlens.catalogue import Catalogue
-from twinlens.ledger import FileStat
+from twinlens.filestat import FileStat
 from twinlens.media import is_raw
 from twinlens.models import get_model
 from twinlens.roots import list_roots

@@ -17,7 +17,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from tests.core.conftest import Shelf, reading
 from twinlens import ledger, roots
 from twinlens.catalogue import Catalogue
-from twinlens.ledger import Counts, FileStat, Job
+from twinlens.filestat import FileStat
+from twinlens.ledger import Counts, Job
 from twinlens.models import Model
 from twinlens.roots import Root
 

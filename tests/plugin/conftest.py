@@ -19,7 +19,7 @@ from click.testing import CliRunner, Result
 
 from twinlens import ledger, models, snapshot, vectors
 from twinlens.catalogue import Catalogue, set_meta
-from twinlens.ledger import FileStat
+from twinlens.filestat import FileStat
 from twinlens.library import Library
 from twinlens.models import Model
 from twinlens.roots import Root, add_root

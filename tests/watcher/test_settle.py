@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from twinlens.ledger import FileStat
+from twinlens.filestat import FileStat
 from twinlens_watcher.clock import FakeClock
 from twinlens_watcher.compare import Identity
 from twinlens_watcher.settle import Settler

@@ -11,7 +11,7 @@ import pytest
 
 from twinlens import ledger
 from twinlens.catalogue import Catalogue
-from twinlens.ledger import FileStat
+from twinlens.filestat import FileStat
 from twinlens.messages import Embedded, ModelRef
 from twinlens.models import Model
 from twinlens.roots import Root

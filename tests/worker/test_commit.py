@@ -126,7 +126,9 @@ def test_failing_photo_is_quarantined(
     failed = Failed(file_id, 1, kind, "some reason", permanent)
     for attempt in range(failures):
         assert ledger.counts(catalogue).quarantined == 0, attempt
-        _commit(catalogue, ref, failed)
+        assert ledger.lease(catalogue, "w", now=200.0 + 10 * attempt, seconds=60, limit=1)
+        for _ in range(2):  # brought twice by the broker, counted once
+            _commit(catalogue, ref, failed, now=200.0 + 10 * attempt)
     assert ledger.counts(catalogue).quarantined == 1
     [event] = events_after(catalogue, 0)
     assert (event.kind, event.detail) == ("failed", "some reason")

@@ -15,6 +15,7 @@ import pytest
 
 from twinlens import ledger, models
 from twinlens.catalogue import Catalogue
+from twinlens.filestat import FileStat
 from twinlens.library import Library
 from twinlens.roots import Root, add_root
 from twinlens_worker.models.descriptor import describe
@@ -71,7 +72,7 @@ def wait_for(condition: Callable[[], object], what: str, seconds: float = 90.0) 
 def record_folder(catalogue: Catalogue, root: Root) -> None:
     """Record all photos of a root, as a sweep does."""
     seen = [
-        (os.fsencode(path.relative_to(root.folder)), ledger.FileStat.of(path.stat()))
+        (os.fsencode(path.relative_to(root.folder)), FileStat.of(path.stat()))
         for path in sorted(root.folder.rglob("*.jpg"))
     ]
     ledger.record(catalogue, root.id, seen, now=time.time())

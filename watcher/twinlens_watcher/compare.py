@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from twinlens.ledger import FileStat
+from twinlens.filestat import FileStat
 from twinlens_watcher.known import Known
 
 

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from twinlens import ledger, roots
 from twinlens.catalogue import Catalogue
-from twinlens.ledger import FileStat
+from twinlens.filestat import FileStat
 from twinlens.media import printable
 from twinlens.roots import Root
 from twinlens_watcher.clock import Clock

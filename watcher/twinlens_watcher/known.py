@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from twinlens.catalogue import Catalogue
-from twinlens.ledger import FileStat
+from twinlens.filestat import FileStat
 from twinlens_watcher.reading import SEPARATOR
 
 CHUNK = 2_000

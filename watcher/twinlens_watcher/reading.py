@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat as modes
 
-from twinlens.ledger import FileStat
+from twinlens.filestat import FileStat
 
 SEPARATOR = os.fsencode(os.sep)
 

@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterator
 from typing import NamedTuple
 
-from twinlens.ledger import FileStat
+from twinlens.filestat import FileStat
 from twinlens_watcher.clock import Clock
 from twinlens_watcher.compare import Identity
 

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from twinlens import roots
-from twinlens.ledger import FileStat
+from twinlens.filestat import FileStat
 from twinlens_watcher.compare import Difference, differences, match_moves
 from twinlens_watcher.follow import Follower
 from twinlens_watcher.known import Known

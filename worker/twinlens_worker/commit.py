@@ -81,7 +81,7 @@ def _commit_failure(
         add_event(tx, context.now, "deleted", root_id=file["root_id"], path=file["path"])
     elif result.kind == ChangedError.kind:
         ledger.postpone(tx, file["id"], until=context.now + context.settle_seconds)
-    else:
+    elif ledger.is_leased(tx, file["id"]):  # else it was counted: the broker brought it twice
         ledger.fail(
             tx,
             file["id"],

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 
 from twinlens.catalogue import Catalogue
-from twinlens.ledger import FileStat
+from twinlens.filestat import FileStat
 from twinlens.media import is_photo_name, skip_folder
 from twinlens.roots import Root, why_offline
 from twinlens_plugin.checks.finding import Problem
