@@ -171,12 +171,8 @@ def measure(built: Built, size: int, runs: int) -> Row:
         [*twinlens, "duplicates", "--json"],
         TORCH,
     )
-    environ = {
-        **os.environ,
-        "TWINLENS_LIBRARY": str(built.library.folder),
-        # An installed package is compiled; a checkout is on the first run, which does not count.
-        "PYTHONPYCACHEPREFIX": str(built.library.folder / "compiled"),
-    }
+    environ = {**os.environ, "TWINLENS_LIBRARY": str(built.library.folder)}
+    # An installed package is compiled; a checkout is from the first run on, which does not count.
     environ.pop("PYTHONDONTWRITEBYTECODE", None)
     times: list[list[float]] = [[], [], []]
     for _ in range(runs + 1):  # the first fills the page cache
