@@ -29,7 +29,7 @@ class Size:
     repeats: int
 
 
-FULL = Size(distinct=12, pixels=photos.TWELVE_MEGAPIXELS, few=12, many=108, repeats=2)
+FULL = Size(distinct=12, pixels=photos.TWELVE_MEGAPIXELS, few=12, many=132, repeats=3)
 QUICK = Size(distinct=2, pixels=(1600, 1200), few=2, many=8, repeats=1)
 
 
