@@ -115,4 +115,5 @@ def _text(line: str) -> str:
 
 def python_module(module: str, *arguments: str) -> list[str]:
     """Return the command that runs a module of ours with this Python."""
-    return [sys.executable, "-m", module, *arguments]
+    # -P: the folder we stand in may be a photo folder with an innocent numpy.py.
+    return [sys.executable, "-P", "-m", module, *arguments]

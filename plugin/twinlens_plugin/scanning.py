@@ -23,9 +23,6 @@ SWEEP_TRIES = 3
 STALL_SECONDS = 20.0
 """With a broker: no photo done for so long, and we say that perhaps no worker is there."""
 
-PROBLEMS = ("worker_problem", dispatch.PROBLEM)
-"""Notes in the catalogue about what stands in the way."""
-
 
 def worker(session: Session, say: Callable[[str], None]) -> Supervised:
     """Return the embedded worker of a library, not started yet."""
@@ -96,20 +93,19 @@ class Sweep:
 
 
 class Problems:
-    """Says what stands in the way, each thing once."""
+    """Says what stands in the way, once for each time that it comes up."""
 
     def __init__(self, catalogue: Catalogue, say: Callable[[str], None]) -> None:
         self._catalogue = catalogue
         self._say = say
-        self._said: dict[str, str] = {}
+        self._said = ""
 
     def tick(self) -> None:
         """Say what is new."""
-        for key in PROBLEMS:
-            problem = self._catalogue.meta(key) or ""
-            if problem and problem != self._said.get(key):
-                self._say(problem)
-            self._said[key] = problem
+        problem = self._catalogue.meta(dispatch.PROBLEM) or ""
+        if problem and problem != self._said:
+            self._say(problem)
+        self._said = problem
 
 
 class Hands:

@@ -55,18 +55,18 @@ def test_a_running_watcher_sends_the_work_alone(
 
 
 def test_problems_are_said_once_and_again_when_they_come_back(built: Built):
-    """A full disk is worth a line, not one every second."""
+    """A broker that is away is worth a line, not one every second."""
 
     def note(text: str) -> None:
         with built.catalogue.write_tx() as tx:
-            set_meta(tx, "worker_problem", text)
+            set_meta(tx, "broker_problem", text)
 
     said: list[str] = []
     problems = Problems(built.catalogue, said.append)
-    for text in ("disk full", "disk full", "", "disk full", "another"):
+    for text in ("Redis full", "Redis full", "", "Redis full", "another"):
         note(text)
         problems.tick()
-    assert said == ["disk full", "disk full", "another"]
+    assert said == ["Redis full", "Redis full", "another"]
 
 
 def test_a_library_is_caught_up_when_duplicates_were_sought_too(built: Built):

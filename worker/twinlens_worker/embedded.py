@@ -28,6 +28,9 @@ OWNER = "embedded"
 """Lease owner of the one embedded worker; the worker's lock makes it one."""
 
 IDLE_POLL_SECONDS = 0.05
+IDLE_RATIO = 20
+"""Rest for this many times as long as it took to find no work. With 200,000 photos of an unplugged
+disk waiting, asking takes 0.25 s."""
 
 
 def run_embedded(settings: Settings, stop: Event) -> None:
@@ -103,11 +106,13 @@ class EmbeddedLoop:
         current: Started = []
         try:
             while self._goes_on():
+                asked = time.monotonic()
                 following = self._lease_and_start()
                 if current:
                     self._finish_and_commit(current)
                 elif not following:
-                    self._stop.wait(IDLE_POLL_SECONDS)
+                    took = time.monotonic() - asked
+                    self._stop.wait(max(IDLE_POLL_SECONDS, took * IDLE_RATIO))
                 current = following
         finally:
             self._give_back(current)

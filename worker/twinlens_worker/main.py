@@ -37,14 +37,14 @@ def cli(
     stop_on_eof: bool,  # noqa: FBT001  click passes it by name
     verbose: bool,  # noqa: FBT001
 ) -> None:
-    r"""Read photos, embed them and keep the index.
+    """Read photos, embed them and keep the index.
 
     Without --queues it works alone on one library; with them it is one of many over Redis:
 
     \b
         twinlens-worker --library ~/photos-library
         TWINLENS_BROKER=redis://nas:6379/0 twinlens-worker --queues embed
-    """
+    """  # noqa: D301  click wants the backspace itself
     settings = load_settings(os.environ, config=config, library=library)
     # Before torch is imported. Its OpenMP threads would spin while they wait for each other, on the
     # cores that the decoders need: 2.5 ms of CPU a photo instead of 16 (2 cores, both decoding).

@@ -55,9 +55,7 @@ def _facts(session: Session, catalogue: Catalogue) -> Facts:
         "index": _index(session, catalogue, serving) if serving else None,
         "running": {role: session.library.locked(role) for role in ("watcher", "worker")},
         "broker": masked(broker) if broker else None,
-        "problems": [
-            text for key in ("worker_problem", dispatch.PROBLEM) if (text := catalogue.meta(key))
-        ],
+        "problems": [problem] if (problem := catalogue.meta(dispatch.PROBLEM)) else [],
     }
 
 
