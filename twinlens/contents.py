@@ -35,8 +35,13 @@ def drop_orphans(tx: sqlite3.Connection, content_id: int | None = None) -> int:
     )
     for sql in (
         "DELETE FROM vectors WHERE content_id IN (SELECT id FROM orphans)",
-        "DELETE FROM pairs WHERE a IN (SELECT id FROM orphans)",
-        "DELETE FROM pairs WHERE b IN (SELECT id FROM orphans)",
+        # By model first, as the indexes are: else each changed photo goes through all pairs, 90 ms
+        # within the write transaction where there are 400,000.
+        *(
+            "DELETE FROM pairs WHERE model_id IN (SELECT id FROM models)"  # noqa: S608
+            f" AND {end} IN (SELECT id FROM orphans)"
+            for end in ("a", "b")
+        ),
     ):
         tx.execute(sql)
     return tx.execute("DELETE FROM contents WHERE id IN (SELECT id FROM orphans)").rowcount

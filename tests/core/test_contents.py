@@ -48,6 +48,26 @@ def test_content_of_a_deleted_copy_is_kept(shelf: Shelf, model: Model, catalogue
     assert catalogue.value("SELECT count(*) FROM vectors") == 1
 
 
+def test_forgetting_a_content_reads_no_other_pairs(
+    shelf: Shelf, model: Model, catalogue: Catalogue
+):
+    """Each changed photo forgets a content: that must not go through the pairs of all others."""
+    shelf.embed("a.jpg", model)
+    with catalogue.write_tx() as tx:
+        statements: list[str] = []
+        tx.set_trace_callback(statements.append)
+        contents.drop_orphans(tx, 1)
+        tx.set_trace_callback(None)
+        plans = [
+            row["detail"]
+            for sql in statements
+            if sql.startswith("DELETE FROM pairs")
+            for row in tx.execute(f"EXPLAIN QUERY PLAN {sql}")
+        ]
+    assert any(plan.startswith("SEARCH pairs") for plan in plans)
+    assert not [plan for plan in plans if plan.startswith("SCAN pairs")]
+
+
 def test_content_that_was_replaced_is_forgotten(shelf: Shelf, model: Model, catalogue: Catalogue):
     """The bytes that a file had before it changed are forgotten with their vector and pairs."""
     old = shelf.embed("a.jpg", model, content="old")
