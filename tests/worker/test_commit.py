@@ -144,6 +144,35 @@ def test_vanished_photo_is_a_tombstone(catalogue: Catalogue, ref: ModelRef, reco
     assert ledger.has_work(catalogue)
 
 
+def test_photos_of_an_unplugged_disk_are_not_deleted(
+    catalogue: Catalogue, ref: ModelRef, record: Recorder, root: Root
+):
+    """Where a worker finds nothing since the disk went away, the root goes offline instead (#17)."""
+    file_id = record(b"a.jpg")
+    ledger.lease(catalogue, "w", now=90.0, seconds=60, limit=1)
+    root.folder.rename(root.folder.with_name("unplugged"))
+    root.folder.mkdir()  # the empty mount point that is left
+    _commit(catalogue, ref, Failed(file_id, 1, "vanished", "gone", permanent=True))
+    assert _kinds(catalogue) == ["offline"]
+    assert not ledger.has_work(catalogue)  # it waits for its disk
+    assert ledger.counts(catalogue).pending == 1
+
+
+def test_photo_that_the_owner_sees_is_not_deleted(
+    catalogue: Catalogue, ref: ModelRef, record: Recorder, root: Root
+):
+    """A worker whose mount is wrong deletes nothing: it failed, and the reason says so."""
+    file_id = record(b"a.jpg")
+    (root.folder / "a.jpg").write_bytes(b"x")
+    for attempt in range(3):
+        assert ledger.lease(catalogue, "w", now=200.0 + 10 * attempt, seconds=60, limit=1)
+        failed = Failed(file_id, 1, "vanished", "gone", permanent=True)
+        _commit(catalogue, ref, failed, now=200.0 + 10 * attempt)
+    [event] = events_after(catalogue, 0)
+    assert event.kind == "failed"
+    assert "TWINLENS_MOUNTS" in str(event.detail)
+
+
 def test_photo_that_changed_while_read_waits(catalogue: Catalogue, ref: ModelRef, record: Recorder):
     """It is read again once it had time to settle, and counts as no failure (#22)."""
     file_id = record(b"a.jpg")

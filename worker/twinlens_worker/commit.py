@@ -8,6 +8,7 @@ Committing a result twice changes nothing the second time. A result is dropped w
 
 from __future__ import annotations
 
+import dataclasses
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from twinlens.contents import drop_orphans
 from twinlens.errors import ChangedError, VanishedError
 from twinlens.events import add_event
 from twinlens.messages import Embedded, Failed, ModelRef, Result
+from twinlens_worker.vanished import NOT_FOUND, NOT_FOUND_REASON, Search, search
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,7 @@ class Context:
     now: float
     max_attempts: int
     settle_seconds: float
+    search: Search
 
 
 def commit(
@@ -44,6 +47,7 @@ def commit(
 
     Raises sqlite3.OperationalError where the disk is full; then nothing was committed.
     """
+    found = search(catalogue, results, now=now)
     with catalogue.write_tx() as tx:
         target = tx.execute(
             "SELECT models.id FROM models JOIN meta ON key = 'model_target'"
@@ -54,7 +58,7 @@ def commit(
             for result in results:
                 ledger.postpone(tx, result.file_id, until=now)
             return 0
-        context = Context(target["id"], now, max_attempts, settle_seconds)
+        context = Context(target["id"], now, max_attempts, settle_seconds, found)
         return sum(_commit_one(tx, context, result) for result in results)
 
 
@@ -72,14 +76,16 @@ def _commit_failure(
     tx: sqlite3.Connection, context: Context, file: sqlite3.Row, result: Failed
 ) -> None:
     if result.kind == VanishedError.kind:
-        tx.execute(
-            "UPDATE files SET missing_since = coalesce(missing_since, ?) WHERE id = ?",
-            (context.now, file["id"]),
+        if file["root_id"] in context.search.away:
+            ledger.postpone(tx, file["id"], until=context.now)  # until its disk is back
+            return
+        if file["id"] not in context.search.there:
+            _commit_deletion(tx, context, file)
+            return
+        result = dataclasses.replace(
+            result, kind=NOT_FOUND, reason=NOT_FOUND_REASON, permanent=False
         )
-        # Its job waits, in case the file comes back; jobs of missing files are not handed out.
-        ledger.postpone(tx, file["id"], until=context.now)
-        add_event(tx, context.now, "deleted", root_id=file["root_id"], path=file["path"])
-    elif result.kind == ChangedError.kind:
+    if result.kind == ChangedError.kind:
         ledger.postpone(tx, file["id"], until=context.now + context.settle_seconds)
     elif ledger.is_leased(tx, file["id"]):  # else it was counted: the broker brought it twice
         ledger.fail(
@@ -91,6 +97,14 @@ def _commit_failure(
             max_attempts=context.max_attempts,
             now=context.now,
         )
+
+
+def _commit_deletion(tx: sqlite3.Connection, context: Context, file: sqlite3.Row) -> None:
+    # Its job waits, in case the file comes back; jobs of missing files are not handed out.
+    ledger.postpone(tx, file["id"], until=context.now)
+    if file["missing_since"] is None:
+        tx.execute("UPDATE files SET missing_since = ? WHERE id = ?", (context.now, file["id"]))
+        add_event(tx, context.now, "deleted", root_id=file["root_id"], path=file["path"])
 
 
 def _commit_success(
