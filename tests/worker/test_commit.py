@@ -12,9 +12,10 @@ from twinlens.events import events_after
 from twinlens.messages import Failed, ModelRef, Result
 from twinlens.models import Model
 from twinlens.roots import Root
+from twinlens.vectors import encode
 from twinlens_worker.commit import commit
 
-from .conftest import Recorder, embedded
+from .conftest import Recorder, embedded, unit_vector
 
 
 def _commit(catalogue: Catalogue, ref: ModelRef, *results: Result, now: float = 100.0) -> int:
@@ -66,6 +67,35 @@ def test_result_of_another_model_is_dropped_and_done_again(
     assert _commit(catalogue, other, embedded(file_id)) == 0
     assert catalogue.value("SELECT count(*) FROM vectors") == 0
     assert ledger.lease(catalogue, "w", now=101.0, seconds=600, limit=1)
+
+
+def test_result_of_another_model_leaves_quarantine_alone(
+    catalogue: Catalogue, ref: ModelRef, record: Recorder
+):
+    """A late result of a model that was given up hands out nothing that cannot be read."""
+    file_id = record(b"a.jpg")
+    ledger.lease(catalogue, "w", now=1.0, seconds=600, limit=1)
+    _commit(catalogue, ref, Failed(file_id, 1, "damaged", "some reason", permanent=True))
+    other = dataclasses.replace(ref, digest="cd" * 32)
+    _commit(catalogue, other, embedded(file_id))
+    assert ledger.counts(catalogue).quarantined == 1
+
+
+@pytest.mark.parametrize(
+    "vector",
+    [b"", bytes(32), b"\xff" * 32, encode(unit_vector(1, 15))],
+    ids=["empty", "zero", "nan", "short"],
+)
+def test_unusable_vector_is_never_stored(
+    catalogue: Catalogue, ref: ModelRef, record: Recorder, vector: bytes
+):
+    """The broker may hold anything: a vector of another length, zero or NaN fails its photo."""
+    ids = [record(name) for name in (b"bad.jpg", b"good.jpg")]
+    ledger.lease(catalogue, "w", now=1.0, seconds=600, limit=2)
+    bad = dataclasses.replace(embedded(ids[0]), vector=vector)
+    assert _commit(catalogue, ref, bad, embedded(ids[1], content=1)) == 1
+    assert catalogue.value("SELECT count(*) FROM vectors") == 1
+    assert catalogue.value("SELECT kind FROM jobs") == "bad-vector"
 
 
 def test_identical_files_share_one_vector(

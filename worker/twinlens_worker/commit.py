@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from twinlens import ledger
+from twinlens import ledger, vectors
 from twinlens.catalogue import Catalogue
 from twinlens.contents import drop_orphans
-from twinlens.errors import ChangedError, VanishedError
+from twinlens.errors import BadVectorError, CatalogueError, ChangedError, VanishedError
 from twinlens.events import add_event
 from twinlens.messages import Embedded, Failed, ModelRef, Result
 from twinlens_worker.vanished import NOT_FOUND, NOT_FOUND_REASON, Search, search
@@ -28,6 +28,7 @@ class Context:
     """What all results of a batch share."""
 
     model_id: int
+    dimension: int
     now: float
     max_attempts: int
     settle_seconds: float
@@ -50,15 +51,19 @@ def commit(
     found = search(catalogue, results, now=now)
     with catalogue.write_tx() as tx:
         target = tx.execute(
-            "SELECT models.id FROM models JOIN meta ON key = 'model_target'"
+            "SELECT models.id, dimension FROM models JOIN meta ON key = 'model_target'"
             " AND models.id = CAST(value AS INTEGER) WHERE name = ? AND digest = ?",
             (model.name, model.digest),
         ).fetchone()
         if target is None:
             for result in results:
-                ledger.postpone(tx, result.file_id, until=now)
+                # What is in quarantine stays there: this says nothing about it.
+                if ledger.is_leased(tx, result.file_id):
+                    ledger.postpone(tx, result.file_id, until=now)
             return 0
-        context = Context(target["id"], now, max_attempts, settle_seconds, found)
+        context = Context(
+            target["id"], target["dimension"], now, max_attempts, settle_seconds, found
+        )
         return sum(_commit_one(tx, context, result) for result in results)
 
 
@@ -66,10 +71,24 @@ def _commit_one(tx: sqlite3.Connection, context: Context, result: Result) -> boo
     file = tx.execute("SELECT * FROM files WHERE id = ?", (result.file_id,)).fetchone()
     if file is None or file["generation"] != result.generation:
         return False
+    if isinstance(result, Embedded) and not _is_usable(result.vector, context.dimension):
+        # From the broker: one such vector would stop the index and every search for good.
+        error = BadVectorError("a worker sent no usable vector. Run one twinlens on all computers.")
+        result = Failed(result.file_id, result.generation, error.kind, str(error), permanent=False)
     if isinstance(result, Failed):
         _commit_failure(tx, context, file, result)
         return False
     return _commit_success(tx, context, file, result)
+
+
+def _is_usable(vector: bytes | None, dimension: int) -> bool:
+    if vector is None:
+        return True
+    try:
+        vectors.encode(vectors.decode(vector, dimension))
+    except (BadVectorError, CatalogueError):
+        return False
+    return True
 
 
 def _commit_failure(
