@@ -28,6 +28,10 @@ from twinlens.messages import writable
 MAX_LAPSES = 5
 ALONE_FROM_LAPSE = 2
 
+CLOCK_SLACK_SECONDS = 86_400.0
+"""A time further ahead than anything we write, by more than this, was written while the clock was
+wrong (an empty battery, a mistyped year). Waiting for it would take as long as the clock was off."""
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -148,8 +152,9 @@ def move(
 ) -> int:
     """Follow renames ``(old, new, reading of new)`` below a root; return how many were followed.
 
-    The file keeps its row, content and job; a job in a worker's hands is handed out anew. A file that stood at the new path is replaced, as the
-    file system replaced it. A move of a path that was not known is left to ``record``.
+    The file keeps its row, content and job; a job in a worker's hands is handed out anew. A file
+    that stood at the new path is replaced, as the file system replaced it. A move of a path that
+    was not known is left to ``record``.
     """
     with catalogue.write_tx() as tx:
         return sum(_move_one(tx, root_id, old, new, stat, now) for old, new, stat in moves)
@@ -201,14 +206,15 @@ def lease(catalogue: Catalogue, owner: str, *, now: float, seconds: float, limit
     alone.
     """
     with catalogue.write_tx() as tx:
-        expire(tx, now=now)
+        expire(tx, now=now, longest=seconds)
         rows = tx.execute(
             "SELECT file_id, generation, name AS root, roots.path AS root_path,"
             " files.path AS path, size, lapses"
             " FROM jobs JOIN files ON files.id = file_id JOIN roots ON roots.id = root_id"
-            " WHERE state = 'pending' AND not_before <= ? AND online AND missing_since IS NULL"
+            " WHERE state = 'pending' AND (not_before <= ? OR not_before > ?)"
+            " AND online AND missing_since IS NULL"
             " ORDER BY priority, lapses, not_before, file_id LIMIT ?",
-            (now, limit),
+            (now, now + CLOCK_SLACK_SECONDS, limit),
         ).fetchall()
         jobs = _those_together([Job(**row) for row in rows])
         tx.executemany(
@@ -223,15 +229,27 @@ def _those_together(jobs: list[Job]) -> list[Job]:
     return trusted or jobs[:1]
 
 
-def expire(tx: sqlite3.Connection, *, now: float, owner: str | None = None) -> int:
-    """Take back leases that have run out, or all of ``owner``, which died; return how many."""
+def expire(
+    tx: sqlite3.Connection, *, now: float, owner: str | None = None, longest: float = 0.0
+) -> int:
+    """Take back leases that have run out, or all of ``owner``, which died; return how many.
+
+    ``longest`` is for how many seconds leases are given: those that reach far beyond are taken back.
+    """
     rows = tx.execute(
         "UPDATE jobs SET state = iif(lapses + 1 >= :most, 'quarantined', 'pending'),"
         " lapses = lapses + 1, lease_until = NULL, lease_owner = NULL,"
         " not_before = iif(lapses + 1 >= :alone, :now + min(300, 1 << (lapses + 1)), 0)"
-        " WHERE state = 'leased' AND iif(:owner IS NULL, lease_until < :now, lease_owner = :owner)"
+        " WHERE state = 'leased' AND iif(:owner IS NULL,"
+        " lease_until NOT BETWEEN :now AND :most_until, lease_owner = :owner)"
         " RETURNING file_id, state",
-        {"most": MAX_LAPSES, "alone": ALONE_FROM_LAPSE, "now": now, "owner": owner},
+        {
+            "most": MAX_LAPSES,
+            "alone": ALONE_FROM_LAPSE,
+            "now": now,
+            "most_until": now + longest + CLOCK_SLACK_SECONDS,
+            "owner": owner,
+        },
     ).fetchall()
     for row in rows:
         if row["state"] == "quarantined":

@@ -444,6 +444,17 @@ def test_clock_set_forward(shelf: Shelf, catalogue: Catalogue):
     assert (first.file_id, first.generation) == (second.file_id, second.generation)
 
 
+def test_clock_that_was_a_year_ahead(shelf: Shelf, catalogue: Catalogue):
+    """#31: what was leased or put off while the clock was a year ahead does not wait for a year."""
+    year = 365 * 86_400.0
+    shelf.see("a.jpg")
+    (job,) = lease(catalogue, now=year)
+    assert lease(catalogue, now=1000.0) == [dataclasses.replace(job, lapses=1)]
+    with catalogue.write_tx() as tx:
+        ledger.postpone(tx, job.file_id, until=year)
+    assert lease(catalogue, now=1000.0) == [dataclasses.replace(job, lapses=1)]
+
+
 # --- failures
 
 
