@@ -7,6 +7,8 @@ import threading
 from types import FrameType
 from typing import Self
 
+from twinlens.signals import set_from_handler
+
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -40,4 +42,4 @@ class Interrupt:
         if self.number is not None:
             raise KeyboardInterrupt
         self.number = number
-        self._came.set()
+        set_from_handler(self._came)

@@ -260,3 +260,15 @@ def test_root_that_is_offline_waits(catalogue: Catalogue, tmp_path: Path):
     with catalogue.write_tx() as tx:
         tx.execute("UPDATE roots SET online = 0")
     assert not ledger.lease(catalogue, "w", now=time.time(), seconds=1, limit=5)
+
+
+def test_closed_input_is_an_end(library: Library):
+    """A worker that is told to stop at the end of its input stops where there is none at all."""
+    result = subprocess.run(
+        ["sh", "-c", 'exec "$0" -m twinlens_worker --stop-on-eof <&-', sys.executable],
+        env={**os.environ, "TWINLENS_LIBRARY": str(library.folder)},
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -16,6 +17,7 @@ from twinlens import __version__
 from twinlens.errors import AlreadyRunningError, TwinlensError, WorkerError
 from twinlens.logs import start_logging
 from twinlens.settings import Settings, load_settings
+from twinlens.signals import set_from_handler
 
 EXIT_FAILED = 1
 EXIT_ALREADY_RUNNING = 75
@@ -64,7 +66,7 @@ def _run_embedded(settings: Settings, *, stop_on_eof: bool) -> None:
 
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, lambda *_: set_from_handler(stop))
     if stop_on_eof:
         _at_eof(stop.set)
     run_embedded(settings, stop)
@@ -82,8 +84,9 @@ def _at_eof(action: Callable[[], object]) -> None:
     """Call ``action`` when standard input closes: whoever started this process is gone."""
 
     def wait() -> None:
-        while os.read(0, 4096):
-            pass
+        with contextlib.suppress(OSError):  # closed before we started: that is an end too
+            while os.read(0, 4096):
+                pass
         action()
 
     threading.Thread(target=wait, name="stdin", daemon=True).start()
