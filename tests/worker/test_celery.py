@@ -173,6 +173,14 @@ def _tick(dispatcher: Dispatcher, catalogue: Catalogue) -> int:
     return len(embedded(catalogue))
 
 
+def test_commit_worker_ends_with_its_indexer(
+    settings: Settings, library: Library, start_queues: StartQueues
+):
+    """Where the indexer cannot run the worker does not go on without it: it says why and ends."""
+    with library.lock("indexer"):
+        assert start_queues("commit").wait(timeout=60) == 75
+
+
 def test_unknown_queue_and_missing_broker_are_said(settings: Settings, tmp_path: Path):
     """A mistyped queue, or no broker, is one line and exit code 1."""
     for environ, words in (

@@ -18,6 +18,7 @@ from typing import Any
 
 from celery import Celery
 from celery.exceptions import Reject
+from celery.worker import state
 
 from twinlens import broker
 from twinlens.catalogue import Catalogue
@@ -48,6 +49,7 @@ log = logging.getLogger("twinlens.worker")
 QUEUES = (QUEUE_EMBED, QUEUE_COMMIT, QUEUE_QUERY)
 WRONG_MODEL_PAUSE = 5.0
 PING_SECONDS = 10.0
+EXIT_FAILED = 1
 
 
 def run_celery(settings: Settings, queues: Sequence[str]) -> None:
@@ -181,7 +183,8 @@ def _commit_side(app: Celery, settings: Settings, models: LoadedModels) -> Itera
     with library.lock("worker"), Catalogue.open(library.catalogue) as catalogue:
         target = ensure_target(catalogue, settings)
         models.weights = weights_file(settings, target)
-        indexing = IndexingThread(settings)
+        # Without its indexer this worker would go on, and duplicates be sought no more.
+        indexing = IndexingThread(settings, _stop_celery)
         indexing.start()
         register_commit(app, catalogue, settings, indexing.wake)
         models.pipeline(ModelRef(target.name, target.digest))  # now, not at the first query
@@ -191,6 +194,13 @@ def _commit_side(app: Celery, settings: Settings, models: LoadedModels) -> Itera
         finally:
             listener.close()
             indexing.close()
+            if indexing.failure is not None:
+                raise indexing.failure
+
+
+def _stop_celery() -> None:
+    """Have Celery's loop end after the task at hand, from any thread, also before it began."""
+    state.should_stop = EXIT_FAILED
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ import logging
 import sqlite3
 import threading
 import time
+from collections.abc import Callable
 
 from twinlens.catalogue import Catalogue
 from twinlens.library import Library
@@ -24,8 +25,10 @@ IDLE_SECONDS = 3.0
 class IndexingThread:
     """Runs the indexer of the target model in the background, with its own connection."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, on_failure: Callable[[], object] = lambda: None) -> None:
+        """``on_failure`` is called in the thread when something ended it, once ``failure`` is set."""
         self._settings = settings
+        self._on_failure = on_failure
         self._library = Library(settings.library)
         self._stop = threading.Event()
         self._wake = threading.Event()
@@ -59,6 +62,7 @@ class IndexingThread:
         except BaseException as error:  # handed to the worker's main thread
             log.debug("indexer ended", exc_info=True)
             self.failure = error
+            self._on_failure()
 
     def _follow(self, catalogue: Catalogue, model: Model) -> None:
         """Follow one model's log until stopped or until another model is the target."""
