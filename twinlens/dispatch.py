@@ -67,7 +67,9 @@ class Dispatcher:
 
     def _send_batches(self, model: ModelRef) -> int:
         sent = 0
-        while jobs := self._lease_batch():
+        # Looked at first: with 200,000 photos of an unplugged disk waiting, to find that none can be
+        # leased takes 0.1 s, within a transaction that keeps the watcher from recording.
+        while ledger.has_work(self._catalogue) and (jobs := self._lease_batch()):
             photos = [
                 Photo(job.file_id, job.generation, job.root, job.root_path, job.path, job.size)
                 for job in jobs

@@ -9,7 +9,7 @@ import pytest
 
 from tests.conftest import Clock, RedisServer
 from tests.core.conftest import Shelf
-from twinlens import broker, ledger, messages
+from twinlens import broker, ledger, messages, roots
 from twinlens.catalogue import Catalogue
 from twinlens.dispatch import PROBLEM, Dispatcher
 from twinlens.errors import BrokerError, ConfigError
@@ -104,6 +104,17 @@ def test_nothing_to_send(shelf: Shelf, dispatcher: MakeDispatcher, redis_server:
     """Without work nothing is sent; neither is anything before there is a model."""
     assert dispatcher(redis_server.url).tick() == 0
     assert take(redis_server.url) == []
+
+
+def test_photos_of_a_disk_that_is_away_hold_nobody_up(
+    shelf: Shelf, dispatcher: MakeDispatcher, redis_server: RedisServer, catalogue: Catalogue
+):
+    """While all that waits is offline, a tick does not even ask to write: others are writing."""
+    see(shelf, 2)
+    roots.set_online(catalogue, shelf.root, reason="gone", now=1.0)
+    catalogue.rows("PRAGMA busy_timeout = 0")
+    with Catalogue.open(catalogue.path) as other, other.write_tx():
+        assert dispatcher(redis_server.url).tick() == 0
 
 
 def test_no_model_yet(shelf: Shelf, catalogue: Catalogue, library: Library, clock: Clock):
