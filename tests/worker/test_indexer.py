@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from typing import cast
 
 import numpy as np
 import pytest
 
+from tests.conftest import Clock
 from twinlens import contents, snapshot
 from twinlens.catalogue import Catalogue
 from twinlens.errors import AlreadyRunningError
@@ -19,6 +21,7 @@ from twinlens.search import Searcher
 from twinlens.settings import Settings
 from twinlens_worker.commit import commit
 from twinlens_worker.indexer import Indexer, open_indexer
+from twinlens_worker.indexing import IndexingThread
 
 from .conftest import Recorder, embedded, unit_vector
 
@@ -221,3 +224,35 @@ def test_full_disk_keeps_the_snapshot_before(
     assert searcher.search(unit_vector(10), 1)[0].content_id == 10
     indexer.publish()
     assert indexer.behind == 0
+
+
+class SlowIndexer:
+    """Stands in for the indexer of a large library: publishing takes ten seconds."""
+
+    def __init__(self, clock: Clock, *, full: bool = False) -> None:
+        self._clock = clock
+        self._full = full
+        self.behind = 1
+        self.published = 0
+
+    def publish(self) -> None:
+        """Write for ten seconds; on a full disk in vain."""
+        self._clock.advance(10.0)
+        self.published += 1
+        self.behind = int(self._full)
+
+
+@pytest.mark.parametrize(("full", "rest"), [(False, 200.0), (True, 60.0)])
+def test_publishing_takes_a_small_share_of_the_time(
+    settings: Settings, clock: Clock, full: bool, rest: float
+):
+    """One photo more does not write a large index anew at once; neither is a full disk hammered."""
+    thread = IndexingThread(settings, clock=clock)
+    indexer = SlowIndexer(clock, full=full)
+    thread.publish(cast("Indexer", indexer))
+    clock.advance(rest - 1.0)
+    thread.publish(cast("Indexer", indexer))
+    assert indexer.published == 1
+    clock.advance(1.0)
+    thread.publish(cast("Indexer", indexer))
+    assert indexer.published == 2
