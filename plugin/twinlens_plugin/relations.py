@@ -2,13 +2,15 @@
 
 A photo takes part when its bytes are what the catalogue says: 1. it is not deleted; 2. no new or
 changed version of it waits to be read; 3. where its folder is there, the file on disk still has
-the size, time and inode that were recorded, since people delete what is listed here.
+the size, time and inode that were recorded; 4. it is not the same file once more, under another
+mount. People delete what is listed here.
 
 ``duplicates`` must start fast: no numpy in this module.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -49,11 +51,12 @@ def find_duplicates(
         wanted = _held_twice(catalogue).union(*scores)
         found = list(_read_photos(catalogue, wanted))
     # Asking the disk takes its time where it is far away: not within the transaction.
-    photos = [photo for photo in found if not photo.online or _as_recorded(photo)]
+    present = [photo for photo in found if not photo.online or _as_recorded(photo)]
+    photos = _without_aliases(present)
     groups = make_groups(photos, _without_companions(scores, photos))
     if folders:
         groups = [group for group in groups if _touches(group, folders)]
-    return Duplicates(tuple(groups), stale=len(found) - len(photos))
+    return Duplicates(tuple(groups), stale=len(found) - len(present))
 
 
 def _read_photos(catalogue: Catalogue, contents: Collection[int]) -> Iterator[Photo]:
@@ -118,6 +121,34 @@ def _as_recorded(photo: Photo) -> bool:
         return False
     recorded = FileStat(photo.size, photo.mtime_ns, 0, photo.place[1])
     return recorded.same_bytes(FileStat.of(found))
+
+
+def _without_aliases(photos: Sequence[Photo]) -> list[Photo]:
+    """Leave out files that are one file: a folder mounted at two places, and both of them watched.
+
+    Of those paths each would be the spare of the other, and to delete it would delete the photo.
+    Hard links, of which there are no more than the file says that it has, stay.
+    """
+    same: dict[tuple[int, ...], list[Photo]] = defaultdict(list)
+    for photo in photos:
+        if photo.online:
+            same[photo.place[1], photo.size, photo.mtime_ns].append(photo)
+    aliases = {photo.path for alike in same.values() if len(alike) > 1 for photo in _aliases(alike)}
+    return [photo for photo in photos if photo.path not in aliases] if aliases else [*photos]
+
+
+def _aliases(photos: Sequence[Photo]) -> list[Photo]:
+    """Return, of photos with the same inode, those that are another one's file."""
+    names: dict[int, list[Photo]] = defaultdict(list)
+    links: dict[int, int] = {}
+    for photo in sorted(photos, key=lambda photo: photo.path):
+        with contextlib.suppress(OSError):
+            status = os.stat(photo.path)  # noqa: PTH116  bytes
+            names[status.st_dev].append(photo)
+            links[status.st_dev] = status.st_nlink
+    return [
+        alias for device, same in names.items() if len(same) > links[device] for alias in same[1:]
+    ]
 
 
 def _without_companions(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,23 @@ def test_people_see_what_each_photo_is_and_what_is_won(shots: dict[str, Path], t
     assert "identical" in lines[2]
     assert lines[3].strip().startswith("copy 0.97  800x600")
     assert lines[-1] == "1 group, 2 photos to spare, 0.00 MB to win back."
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc for a second way to a folder")
+def test_one_file_under_two_mounts_is_no_duplicate(built: Built, twinlens: Cli):
+    """A folder that is mounted twice holds each photo once: nobody may delete "the other one"."""
+    built.photo("a.jpg")
+    with built.catalogue.write_tx() as tx:
+        alias = tx.execute(
+            "INSERT INTO roots (name, path, online, added_at) VALUES ('alias', ?, 1, 0)",
+            (b"/proc/self/root" + built.root.path,),
+        ).lastrowid
+        tx.execute(
+            "INSERT INTO files (root_id, path, size, mtime_ns, ctime_ns, inode, generation,"
+            " content_id) SELECT ?, path, size, mtime_ns, ctime_ns, inode, 1, content_id FROM files",
+            (alias,),
+        )
+    assert twinlens.json("duplicates") == []
 
 
 def test_no_duplicates_is_an_answer(built: Built, twinlens: Cli):
