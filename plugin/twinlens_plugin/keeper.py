@@ -45,7 +45,8 @@ class Photo(NamedTuple):
     online: bool = True
     """Whether the folder that holds it is there now."""
     place: tuple[int, int] = (0, 0)
-    """Root and inode: two names of one file (hard links) share it."""
+    """Root and inode: two names of one file (hard links) share it. Where there is no inode, a place
+    of the file's own."""
 
     @property
     def pixels(self) -> int:

@@ -17,7 +17,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from twinlens.catalogue import Catalogue
-from twinlens.filestat import FileStat
+from twinlens.filestat import NO_INODE, FileStat
 from twinlens.media import is_raw
 from twinlens.models import get_model
 from twinlens.roots import list_roots
@@ -67,12 +67,12 @@ def _read_photos(catalogue: Catalogue, contents: Collection[int]) -> Iterator[Ph
         some = ids[start : start + _IDS_AT_ONCE]
         rows = catalogue.iterate(
             "SELECT content_id, root_id, f.path, size, width, height, taken_at, mtime_ns, sha256,"  # noqa: S608
-            " inode"
+            " inode, f.id"
             " FROM files f JOIN contents c ON c.id = content_id LEFT JOIN jobs ON file_id = f.id"
             f" WHERE content_id IN ({','.join('?' * len(some))}) AND {CURRENT}",
             some,
         )
-        for content, root, path, size, width, height, taken, mtime, sha256, inode in rows:
+        for content, root, path, size, width, height, taken, mtime, sha256, inode, file in rows:
             folder, online = roots[root]
             yield Photo(
                 content,
@@ -84,7 +84,8 @@ def _read_photos(catalogue: Catalogue, contents: Collection[int]) -> Iterator[Ph
                 mtime,
                 sha256,
                 online=online,
-                place=(root, inode),
+                # Without inodes there are no hard links: each file has a place of its own.
+                place=(root, inode) if inode != NO_INODE else (-file, NO_INODE),
             )
 
 
@@ -139,16 +140,14 @@ def _without_aliases(photos: Sequence[Photo]) -> list[Photo]:
 
 def _aliases(photos: Sequence[Photo]) -> list[Photo]:
     """Return, of photos with the same inode, those that are another one's file."""
-    names: dict[int, list[Photo]] = defaultdict(list)
-    links: dict[int, int] = {}
+    names: dict[tuple[int, int], list[Photo]] = defaultdict(list)
+    links: dict[tuple[int, int], int] = {}
     for photo in sorted(photos, key=lambda photo: photo.path):
         with contextlib.suppress(OSError):
             status = os.stat(photo.path)  # noqa: PTH116  bytes
-            names[status.st_dev].append(photo)
-            links[status.st_dev] = status.st_nlink
-    return [
-        alias for device, same in names.items() if len(same) > links[device] for alias in same[1:]
-    ]
+            names[status.st_dev, status.st_ino].append(photo)
+            links[status.st_dev, status.st_ino] = status.st_nlink
+    return [alias for file, same in names.items() if len(same) > links[file] for alias in same[1:]]
 
 
 def _without_companions(

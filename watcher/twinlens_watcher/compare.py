@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from twinlens.filestat import FileStat
+from twinlens.filestat import NO_INODE, FileStat
 from twinlens_watcher.known import Known
 
 
@@ -80,6 +80,11 @@ class Identity(NamedTuple):
         """Return the identity behind a reading."""
         return cls(stat.inode, stat.size, stat.mtime_ns)
 
+    @property
+    def is_certain(self) -> bool:
+        """Whether it is one file's alone: without an inode, frames of a burst may share it."""
+        return self.inode != NO_INODE
+
 
 def match_moves(
     gone: Iterable[Known], there: Iterable[tuple[bytes, FileStat]]
@@ -91,6 +96,7 @@ def match_moves(
     sources = {Identity.of(row.stat): row.path for row in gone}
     moves = []
     for path, stat in there:
-        if (old := sources.pop(Identity.of(stat), None)) is not None:
+        identity = Identity.of(stat)
+        if identity.is_certain and (old := sources.pop(identity, None)) is not None:
             moves.append((old, path, stat))
     return moves

@@ -63,7 +63,7 @@ class Settler:
         if last is None or not _agree(last.stat, stat):
             self.forget(path)
             last = Waiting(stat, now, lost)
-            if lost is not None:
+            if lost is not None and lost.is_certain:
                 self._gone[lost] = path
             self._waiting[path] = last
         return now - last.since >= self._seconds or self._is_old(stat)
@@ -98,7 +98,10 @@ class Settler:
         if len(self._gone) == len(self._waiting):
             return
         for path, waiting in self._waiting.items():
-            if waiting.stat is not None and Identity.of(waiting.stat) in lost:
+            if waiting.stat is None:
+                continue
+            identity = Identity.of(waiting.stat)
+            if identity.is_certain and identity in lost:
                 yield path, waiting.stat
 
     def paths(self) -> list[bytes]:

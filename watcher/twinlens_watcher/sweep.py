@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from twinlens import roots
-from twinlens.filestat import FileStat
+from twinlens.filestat import NO_INODE, FileStat
 from twinlens_watcher.compare import Difference, differences, match_moves
 from twinlens_watcher.follow import Follower
 from twinlens_watcher.known import Known
@@ -149,6 +149,8 @@ class Sweep:
 
     def _may_be_moved(self, difference: Difference, there: FileStat) -> bool:
         if difference.known is not None and difference.known.stat.inode == there.inode:
+            return False
+        if there.inode == NO_INODE:
             return False
         if self._inodes is None:
             self._inodes = self._follower.known.inodes()
