@@ -8,8 +8,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from pathlib import Path
+from threading import Event
+from typing import cast
 
 import pytest
 
@@ -17,8 +20,14 @@ from twinlens import ledger, models
 from twinlens.catalogue import Catalogue
 from twinlens.filestat import FileStat
 from twinlens.library import Library
+from twinlens.messages import ModelRef, Photo, Result
+from twinlens.models import Model
 from twinlens.roots import Root, add_root
+from twinlens.settings import Settings
+from twinlens_worker.embedded import EmbeddedLoop
+from twinlens_worker.indexing import IndexingThread
 from twinlens_worker.models.descriptor import describe
+from twinlens_worker.pipeline import Pipeline, Started
 
 from .conftest import write_photo
 
@@ -272,3 +281,32 @@ def test_closed_input_is_an_end(library: Library):
         check=False,
     )
     assert result.returncode == 0, result.stderr
+
+
+class FailingPipeline:
+    """Stands in for a pipeline whose graphics card has no memory left."""
+
+    model = ModelRef("pocket", "ab" * 32)
+
+    def start(self, photos: Sequence[Photo]) -> Started:
+        """Begin to decode photos."""
+        return [(photo, Future()) for photo in photos]
+
+    def finish(self, started: Started) -> list[Result]:
+        """Fail."""
+        raise MemoryError(f"no memory for {len(started)} photos")
+
+
+def test_worker_that_fails_gives_all_its_photos_back(
+    catalogue: Catalogue, library: Library, model: Model, root: Root
+):
+    """It holds two batches. Neither counts as lost with a worker: nothing is known against them."""
+    seen = [(b"%d.jpg" % i, FileStat(1, 1, 1, i)) for i in range(4)]
+    ledger.record(catalogue, root.id, seen, now=1.0)
+    settings = Settings(library=library.folder, batch_size=2)
+    pipeline, indexing = cast("Pipeline", FailingPipeline()), IndexingThread(settings)
+    loop = EmbeddedLoop(catalogue, settings, pipeline, model, indexing, Event())
+    with pytest.raises(MemoryError):
+        loop.run()
+    assert ledger.counts(catalogue).pending == 4
+    assert catalogue.value("SELECT sum(lapses) FROM jobs") == 0

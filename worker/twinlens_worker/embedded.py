@@ -104,6 +104,7 @@ class EmbeddedLoop:
     def run(self) -> None:
         """Run until stopped, or until the target model changes; leave no lease behind."""
         current: Started = []
+        following: Started = []
         try:
             while self._goes_on():
                 asked = time.monotonic()
@@ -113,9 +114,9 @@ class EmbeddedLoop:
                 elif not following:
                     took = time.monotonic() - asked
                     self._stop.wait(max(IDLE_POLL_SECONDS, took * IDLE_RATIO))
-                current = following
+                current, following = following, []
         finally:
-            self._give_back(current)
+            self._give_back([*current, *following])
 
     def _goes_on(self) -> bool:
         if self._indexing.failure is not None:
