@@ -317,7 +317,7 @@ def publish_for_ever(seq, acknowledge):
         snapshot.publish(index, folder, model, seq=seq)
         os.write(acknowledge, b"%d\\n" % seq)
 
-start = time.monotonic()  # how long it takes depends on what else the computer does
+start = time.monotonic()
 for _ in range(5):
     snapshot.publish(index, folder, model, seq=0)
 usual = (time.monotonic() - start) / 5
@@ -333,7 +333,10 @@ for line in sys.stdin:
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     with os.fdopen(read, "rb") as pipe:
-        acknowledged = max([acknowledged, *map(int, pipe.read().split())])
+        published = list(map(int, pipe.read().split()))
+    # A disk that has become slower or faster since: kills stay around the time of one publish.
+    usual *= 0.8 if published else 1.5
+    acknowledged = max([acknowledged, *published])
     print(acknowledged, flush=True)
     acknowledged = int(next(sys.stdin))  # what the reader found
 """
@@ -362,7 +365,7 @@ def test_writer_killed_at_any_time(tmp_path: Path, start_python: Start):
             found = manifest.seq
         child.stdin.write(b"%d\n" % found)
         child.stdin.flush()
-    assert found > 20
+    assert found > 20, "hardly any publish came to its end: this test shows little"
     assert torn > 10, "hardly any kill came in the middle: this test shows little"
     manifest = publish(index_of(50), folder, MODEL, seq=found + 1)
     assert names(folder) == sorted([MANIFEST, manifest.file]), "what was left is not removed"
