@@ -11,6 +11,7 @@ from PIL import Image
 from training.edits import EDITS, edited
 from training.photos import PhotoSet, squash
 from training.trainer import embed
+from training.twins import distinct
 from twinlens_worker.models.pocket import PocketNet
 
 EDITS_EACH: Final = 5
@@ -61,6 +62,7 @@ def calibrate(network: PocketNet, held_out: PhotoSet, side: int, seed: int) -> C
 def similarities(network: PocketNet, held_out: PhotoSet, side: int, seed: int) -> Similarities:
     """Compare held-out photos and their edited copies, made as the benchmark makes them."""
     pictures = [held_out.picture(row) for row in range(len(held_out))]
+    pictures = [pictures[row] for row in distinct(pictures)]
     clean = _vectors(network, pictures, side)
     unlike = ~torch.eye(len(pictures), dtype=torch.bool)
     copies, crossed = [], []
