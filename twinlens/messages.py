@@ -31,6 +31,9 @@ class ModelRef:
 
     name: str
     digest: str
+    catalogue: str | None = dataclasses.field(default=None, compare=False)
+    """Mark of the catalogue that the photos' numbers are of. Results carry it back: those of another
+    library over the same Redis, or of one that was begun anew, are for other photos."""
 
 
 @dataclass(frozen=True, slots=True)

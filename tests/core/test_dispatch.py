@@ -41,20 +41,25 @@ def dispatcher(
 
 def take(url: str, limit: int = 1000) -> list[list[Photo]]:
     """Take messages off the ``embed`` queue, as a worker does; return their photos."""
-    batches: list[list[Photo]] = []
+    return [messages.read_embed(body)[1] for body in take_bodies(url, limit)]
+
+
+def take_bodies(url: str, limit: int = 1000) -> list[object]:
+    """Take messages off the ``embed`` queue; return their bodies."""
+    bodies: list[object] = []
     with (
         broker.make_app(url).connection_for_read() as connection,
         connection.SimpleQueue(messages.QUEUE_EMBED) as queue,
     ):
-        while len(batches) < limit:
+        while len(bodies) < limit:
             try:
                 message = queue.get_nowait()
             except queue.Empty:
                 break
             (body,), _, _ = message.payload
-            batches.append(messages.read_embed(body)[1])
+            bodies.append(body)
             message.ack()
-    return batches
+    return bodies
 
 
 def names(batches: list[list[Photo]]) -> list[bytes]:
@@ -98,6 +103,22 @@ def test_batches(
         100,
     )
     assert ledger.counts(catalogue).leased == 6
+
+
+def test_messages_name_their_library(
+    shelf: Shelf,
+    dispatcher: MakeDispatcher,
+    redis_server: RedisServer,
+    catalogue: Catalogue,
+    model: Model,
+):
+    """A batch says which catalogue its numbers are of, so that no other takes its results."""
+    see(shelf, 1)
+    dispatcher(redis_server.url).tick()
+    [body] = take_bodies(redis_server.url)
+    wanted, _ = messages.read_embed(body)
+    assert wanted == messages.ModelRef(model.name, model.digest)
+    assert wanted.catalogue == catalogue.meta("catalogue_id")
 
 
 def test_nothing_to_send(shelf: Shelf, dispatcher: MakeDispatcher, redis_server: RedisServer):

@@ -17,7 +17,7 @@ from twinlens.messages import Embedded, Failed, ModelRef, Photo
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 NUMBER = st.integers(0, 2**63 - 1)
-MODEL = st.builds(ModelRef, name=TEXT, digest=TEXT)
+MODEL = st.builds(ModelRef, name=TEXT, digest=TEXT, catalogue=st.none() | TEXT)
 PHOTO = st.builds(
     Photo,
     file_id=NUMBER,
@@ -56,7 +56,7 @@ JSON = st.recursive(
     max_leaves=6,
 )
 
-REF = ModelRef("pocket", "ab" * 32)
+REF = ModelRef("pocket", "ab" * 32, "cd" * 16)
 SAMPLES: dict[str, tuple[Any, Any]] = {
     "embed": (
         messages.read_embed,
@@ -86,6 +86,7 @@ def test_embed_round_trip(model: ModelRef, photos: list[Photo]):
     """An embed message comes through JSON as it was, paths byte for byte."""
     body = through_json(messages.embed_message(model, photos))
     assert messages.read_embed(body) == (model, photos)
+    assert messages.read_embed(body)[0].catalogue == model.catalogue
 
 
 @given(model=MODEL, embedded=st.lists(EMBEDDED, max_size=3), failed=st.lists(FAILED, max_size=3))
@@ -93,6 +94,7 @@ def test_commit_round_trip(model: ModelRef, embedded: list[Embedded], failed: li
     """A commit message comes through JSON as it was, vectors byte for byte."""
     body = through_json(messages.commit_message(model, [*failed, *embedded]))
     assert messages.read_commit(body) == (model, [*embedded, *failed])
+    assert messages.read_commit(body)[0].catalogue == model.catalogue
 
 
 @given(model=MODEL, path=st.binary())
@@ -163,8 +165,8 @@ def storable(value: Any) -> None:
         assert value is None or isinstance(value, bytes)
 
 
-TEXTS = {"name", "digest", "root", "kind", "reason", "format", "taken_at", "camera"}
-OPTIONAL = {"vector", "width", "height", "format", "taken_at", "camera"}
+TEXTS = {"catalogue", "name", "digest", "root", "kind", "reason", "format", "taken_at", "camera"}
+OPTIONAL = {"catalogue", "vector", "width", "height", "format", "taken_at", "camera"}
 LISTS = {"photos", "embedded", "failed"}
 
 

@@ -69,6 +69,20 @@ def test_result_of_another_model_is_dropped_and_done_again(
     assert ledger.lease(catalogue, "w", now=101.0, seconds=600, limit=1)
 
 
+def test_result_for_another_library_is_dropped(
+    catalogue: Catalogue, ref: ModelRef, record: Recorder
+):
+    """Two libraries over one Redis, or one begun anew: file 1 of the other is another photo."""
+    file_id = record(b"a.jpg")
+    ledger.lease(catalogue, "w", now=1.0, seconds=600, limit=1)
+    other = dataclasses.replace(ref, catalogue="cd" * 16)
+    assert _commit(catalogue, other, embedded(file_id)) == 0
+    assert catalogue.value("SELECT content_id FROM files") is None
+    assert ledger.counts(catalogue).leased == 1
+    ours = dataclasses.replace(ref, catalogue=catalogue.meta("catalogue_id"))
+    assert _commit(catalogue, ours, embedded(file_id)) == 1
+
+
 def test_result_of_another_model_leaves_quarantine_alone(
     catalogue: Catalogue, ref: ModelRef, record: Recorder
 ):

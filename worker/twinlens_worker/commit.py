@@ -3,12 +3,14 @@
 Committing a result twice changes nothing the second time. A result is dropped when:
 1. the file's generation has moved on (it changed meanwhile: its new job is waiting);
 2. its file is gone from the catalogue;
-3. it was computed with another model than the target's.
+3. it was computed with another model than the target's;
+4. it is for another catalogue, whose numbers mean other files.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import logging
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,6 +23,8 @@ from twinlens.errors import BadVectorError, CatalogueError, ChangedError, Vanish
 from twinlens.events import add_event
 from twinlens.messages import Embedded, Failed, ModelRef, Result
 from twinlens_worker.vanished import NOT_FOUND, NOT_FOUND_REASON, Search, search
+
+log = logging.getLogger("twinlens.worker")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,11 @@ def commit(
 
     Raises sqlite3.OperationalError where the disk is full; then nothing was committed.
     """
+    if model.catalogue not in (None, catalogue.meta("catalogue_id")):
+        log.warning(
+            "results for another library were dropped: give each a Redis database of its own"
+        )
+        return 0
     found = search(catalogue, results, now=now)
     with catalogue.write_tx() as tx:
         target = tx.execute(
