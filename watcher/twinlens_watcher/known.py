@@ -19,6 +19,10 @@ _COLUMNS = (
     " FROM files WHERE root_id = ?"
 )
 
+# Straight through the table: by the index of paths, which SQLite would take, each row is looked up
+# elsewhere, and 200,000 take 0.9 s instead of 0.2, each time that a folder is made.
+_IN_ROOT = "FROM files NOT INDEXED WHERE root_id = ? AND missing_since IS NULL"
+
 
 class Known(NamedTuple):
     """A row of the files table."""
@@ -61,12 +65,12 @@ class KnownFiles:
 
     def inodes(self) -> set[int]:
         """Return the inodes of all live files."""
-        sql = "SELECT inode FROM files WHERE root_id = ? AND missing_since IS NULL"
+        sql = f"SELECT inode {_IN_ROOT}"
         return {row[0] for row in self._catalogue.iterate(sql, (self._root_id,))}
 
     def count(self) -> int:
         """Return how many live files there are."""
-        sql = "SELECT count(*) FROM files WHERE root_id = ? AND missing_since IS NULL"
+        sql = f"SELECT count(*) {_IN_ROOT}"
         return int(self._catalogue.value(sql, (self._root_id,)))
 
     def _chunk(self, after: bytes, until: bytes | None) -> list[Any]:
