@@ -28,7 +28,10 @@ def patiently(action: Callable[[], T], stop: Event) -> T | None:
             if not is_full(error):
                 raise
             if not told:
-                log.warning("the catalogue's disk is full: waiting until there is space again")
+                log.warning(
+                    "the catalogue cannot be written: %s: waiting until it can. Is its disk full?",
+                    error,
+                )
                 told = True
         if stop.wait(PAUSE_SECONDS):
             return None

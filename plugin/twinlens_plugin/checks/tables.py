@@ -38,7 +38,7 @@ def check_orphans(catalogue: Catalogue) -> Iterator[Problem]:
     for what, sql in (("content", CONTENTS_OF_NO_FILE), ("pair", PAIRS_OF_NOTHING)):
         if count := catalogue.value(sql):
             text = f"{plural(count, f'{what} belongs', f'{what}s belong')} to no photo"
-            yield Problem("catalogue", text, "run: twinlens watch (it tidies up within the hour)")
+            yield Problem("catalogue", text, "start twinlens watch anew (it tidies up first)")
 
 
 def check_jobs(catalogue: Catalogue) -> Iterator[Problem]:
