@@ -1,8 +1,9 @@
 """Memory while large photos come in: `python -m benchmarks.memory` prints a markdown table.
 
 The real worker with its decoders takes one photo of 100 megapixels at a time, in four formats, and
-then all at once. Memory is the proportional set size (PSS: pages that processes share count
-once) of the whole process tree, looked at every 20 ms; where the system has no PSS, the RSS.
+then all at once. Memory is the resident set (RSS) of each process of the tree, added up every 20 ms.
+That counts what they share more than once, some 20 MB a decoder; the proportional set would not,
+but it shrinks while any other program on the computer uses torch.
 """
 
 from __future__ import annotations
@@ -132,10 +133,9 @@ def _memory_now(process: psutil.Process) -> Peak:
 
 def _memory(process: psutil.Process) -> int:
     try:
-        full = process.memory_full_info()
-    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return int(process.memory_info().rss)
+    except psutil.NoSuchProcess:
         return 0
-    return int(getattr(full, "pss", full.rss))
 
 
 def _table(size: tuple[int, int], sources: dict[str, Path], peaks: dict[str, Peak]) -> Table:
@@ -160,7 +160,7 @@ def _table(size: tuple[int, int], sources: dict[str, Path], peaks: dict[str, Pea
                 f"Worst of the formats: **{megabytes(worst)}**. Target: under 1,500 MB while a"
                 f" 100 MP photo comes in: {verdict}. At rest most of it is torch."
             ),
-            "Memory does not depend on how busy the computer is; each row is a fresh worker.",
+            "Resident sets added up, what the processes share counted in each. Each row is a fresh worker.",
         ],
     )
 
