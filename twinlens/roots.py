@@ -165,6 +165,11 @@ def resolve(mounts: Mapping[str, Path], name: str, owner_path: bytes, relative: 
 
 def _refuse_overlap(real: Path, roots: list[Root]) -> None:
     for root in roots:
+        if _is_same_folder(real, root.folder):
+            raise RootError(
+                f"{_shown(real)}: is {_shown(root.folder)} once more, mounted twice, which is"
+                " watched already."
+            )
         if real in root.folder.parents:
             raise RootError(
                 f"{_shown(real)}: holds {_shown(root.folder)}, which is watched already."
@@ -174,6 +179,13 @@ def _refuse_overlap(real: Path, roots: list[Root]) -> None:
             raise RootError(
                 f"{_shown(real)}: lies inside {_shown(root.folder)}, which is watched already."
             )
+
+
+def _is_same_folder(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:
+        return False  # the other one's disk is away
 
 
 def _free_name(real: Path, roots: list[Root]) -> str:

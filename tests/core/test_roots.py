@@ -294,3 +294,12 @@ def test_marker_of_another_is_left(root: Root, catalogue: Catalogue):
     (root.folder / MARKER_NAME).write_text("theirs\n")
     roots.remove_root(catalogue, root)
     assert (root.folder / MARKER_NAME).read_text() == "theirs\n"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc for a second way to a folder")
+def test_folder_that_is_mounted_twice(catalogue: Catalogue, root: Root):
+    """Under its second name it would show each photo as a duplicate of itself."""
+    with catalogue.write_tx() as tx:
+        tx.execute("UPDATE roots SET path = ?", (b"/proc/self/root" + root.path,))
+    with pytest.raises(RootError, match="mounted twice"):
+        roots.add_root(catalogue, root.folder, now=1.0)
