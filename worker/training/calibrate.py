@@ -19,8 +19,8 @@ EDITS_EACH: Final = 5
 TAIL: Final = 1e-3
 """Share of the pairs that the tail is fitted to."""
 FALSE_RATE: Final = 1e-6
-"""False pairs wanted in each pair of different photos, where a third of the photos are of one
-class (airplanes, motorbikes): far more alike than the photos of a library."""
+"""False pairs wanted in each pair of different photos. Of the held-out photos 43 % show shelves,
+often several shots of one product, and 12 % airplanes and motorbikes on plain ground."""
 Scores = NDArray[np.float32]
 
 
@@ -86,7 +86,8 @@ def tail_threshold(scores: Scores, rate: float = FALSE_RATE) -> float:
     """Extrapolate the cosine that a share `rate` of the scores exceeds.
 
     In Fisher's z = artanh(cosine) the upper tail of unlike photos is exponential: each tenth of
-    the pairs lay 0.40 to 0.43 further out, from one pair in 1,000 to one in 100,000.
+    the pairs lay 0.40 to 0.43 further out, from one pair in 1,000 to one in 100,000, with an early
+    network (300 steps).
     """
     z = np.arctanh(np.clip(scores, -0.999, 0.999999))
     start = float(np.quantile(z, 1 - TAIL))

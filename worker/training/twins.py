@@ -1,6 +1,6 @@
 """Pictures that a data set holds twice, which would count as wrong answers where they are right.
 
-Caltech-101 has such: of "Leopards" most photos numbered 101 to 200 are mirror images of others,
+Caltech-101 has such: several of "Leopards" numbered 101 to 200 mirror another,
 and a few objects come twice. Pixels decide, not a descriptor: none must judge its own examination.
 """
 
@@ -16,7 +16,7 @@ from training.photos import squash
 THUMBNAIL: Final = 32
 SAME: Final = 8.0
 """Root mean square difference of thumbnails, of 255. Re-saved pictures lie at 1 to 5, two shots
-of one motorbike at 9 and more."""
+of one motorbike at 8.5 and more."""
 
 
 def distinct(pictures: Iterable[Image.Image]) -> list[int]:
