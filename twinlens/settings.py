@@ -208,4 +208,9 @@ def _checked(settings: Settings) -> Settings:
         if not getattr(settings, name) >= least:  # NaN fails too
             value = getattr(settings, name)
             raise ConfigError(f"config '{name}' has value '{value}'. Must be at least {least}.")
+    threshold = settings.copy_threshold
+    if threshold is not None and not 0 <= threshold <= 1:  # 95, say, would find no copies at all
+        raise ConfigError(
+            f"config 'copy_threshold' has value '{threshold}'. Must be from 0 to 1, as 0.95."
+        )
     return settings

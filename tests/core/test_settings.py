@@ -78,6 +78,8 @@ def test_mounts_from_file_and_environment(tmp_path: Path):
         ("LEASE_SECONDS", "nan", "Must be at least 1"),
         ("TOMBSTONE_DAYS", "-1", "Must be at least 0"),
         ("SETTLE_SECONDS", "-0.5", "Must be at least 0"),
+        ("COPY_THRESHOLD", "95", "Must be from 0 to 1"),
+        ("COPY_THRESHOLD", "nan", "Must be from 0 to 1"),
         ("THUMBNAILS", "maybe", "Not a valid bool"),
         ("MOUNTS", "photos", "Not a valid Mapping"),
         ("MOUNTS", "=/mnt", "Not a valid Mapping"),
