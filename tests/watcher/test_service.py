@@ -65,6 +65,29 @@ def test_a_full_disk_pauses_the_recording_and_loses_nothing(
     assert "can be written again" in caplog.text
 
 
+@pytest.mark.parametrize(("took", "pause"), [(0.0, 2.0), (1.5, 15.0), (60.0, 30.0)])
+def test_a_long_try_is_followed_by_a_long_pause(
+    catalogue: Catalogue,
+    settings: Settings,
+    hand_clock: FakeClock,
+    monkeypatch: pytest.MonkeyPatch,
+    took: float,
+    pause: float,
+) -> None:
+    """A full disk does not make the watcher walk a large folder again and again."""
+    bell, pauses = Bell(), list[float]()
+    monkeypatch.setattr(bell, "sleep", pauses.append)
+    loop = Service(catalogue, settings, bell, clock=hand_clock)
+
+    def sweep_in_vain() -> None:
+        hand_clock.advance(took)
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(loop, "_check_roots", sweep_in_vain)
+    loop._step()
+    assert pauses == [pause]
+
+
 @pytest.mark.parametrize("hint", ["path", "folder"])
 def test_a_busy_catalogue_keeps_what_events_said(
     photos: Photos, settings: Settings, hand_clock: FakeClock, library: Library, hint: str

@@ -25,6 +25,11 @@ HOUSEKEEPING_SECONDS = 86_400.0
 RETRY_SECONDS = 2.0
 """Pause after the catalogue could not be written (disk full, locked by another for long)."""
 
+RETRY_RATIO = 10
+LONGEST_RETRY_SECONDS = 30.0
+"""The pause is this many times as long as the try took, at most: a sweep of 200,000 photos that ends
+in a full disk takes seconds, and must not be repeated without end."""
+
 
 class Service:
     """Watches the roots ``only`` (by id; None: all that there are, also new ones) until stopped."""
@@ -62,6 +67,7 @@ class Service:
 
     def _step(self) -> float:
         """Do what is due; return for how many seconds nothing will be."""
+        began = self._clock.monotonic()
         try:
             self._check_roots()
             self._housekeep()
@@ -69,7 +75,7 @@ class Service:
                 watch.step(self._attend)
         except sqlite3.OperationalError as error:
             self._say(f"the catalogue cannot be written: {error}; trying again")
-            return self._retry()
+            return self._retry(self._clock.monotonic() - began)
         except sqlite3.IntegrityError:
             # A root was removed while its photos were being recorded.
             before = set(self._watches)
@@ -129,9 +135,10 @@ class Service:
         times = [watch.next_due() for watch in self._watches.values()]
         return max(0.0, min([*times, self._next_check]) - self._clock.monotonic())
 
-    def _retry(self) -> float:
+    def _retry(self, took: float) -> float:
         """Wait before the next try, but for a request to stop."""
-        self._bell.sleep(RETRY_SECONDS)
+        pause = max(RETRY_SECONDS, took * RETRY_RATIO)
+        self._bell.sleep(min(pause, LONGEST_RETRY_SECONDS))
         return 0.0
 
     def _say(self, trouble: str) -> None:
