@@ -8,9 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from twinlens import ledger
+from twinlens import ledger, pairs
 from twinlens.catalogue import Catalogue
 from twinlens.models import get_model
+from twinlens.settings import Settings
 from twinlens_plugin.output import remark
 
 if TYPE_CHECKING:
@@ -64,18 +65,12 @@ def read_progress(catalogue: Catalogue) -> Progress:
     return Progress(photos, remaining)
 
 
-def caught_up(catalogue: Catalogue) -> bool:
+def caught_up(catalogue: Catalogue, settings: Settings) -> bool:
     """Tell whether nothing waits to be read and duplicates were sought for all that was read."""
     if ledger.has_work(catalogue):
         return False
     model = get_model(catalogue, "target")
-    if model is None:
-        return True
-    # Backwards, not max(): that would go through the whole log, several times a second.
-    last = catalogue.value(
-        "SELECT seq FROM log WHERE model_id = ? ORDER BY seq DESC LIMIT 1", (model.id,)
-    )
-    return int(catalogue.meta(f"pairs_seq:{model.id}") or 0) >= int(last or 0)
+    return model is None or pairs.are_complete(catalogue, settings, model)
 
 
 class Bar:

@@ -16,10 +16,11 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from twinlens import pairs
 from twinlens.catalogue import Catalogue
 from twinlens.filestat import NO_INODE, FileStat
 from twinlens.media import is_raw
-from twinlens.models import get_model
+from twinlens.models import Model, get_model
 from twinlens.roots import list_roots
 from twinlens.settings import Settings
 from twinlens_plugin.groups import Group, make_groups
@@ -40,6 +41,8 @@ class Duplicates:
     groups: tuple[Group, ...]
     stale: int
     """Photos left out because they changed or went away since they were read."""
+    sought_from: float | None
+    """The score below which copies were not looked for, where the threshold is lower than that."""
 
 
 def find_duplicates(
@@ -47,7 +50,9 @@ def find_duplicates(
 ) -> Duplicates:
     """Read all groups; with ``folders`` (real paths) only those with a photo below one of them."""
     with catalogue.read_tx():
-        scores = _related(catalogue, settings)
+        model = get_model(catalogue, "serving")
+        scores = _related(catalogue, settings, model) if model else {}
+        sought_from = _not_low_enough(catalogue, settings, model) if model else None
         wanted = _held_twice(catalogue).union(*scores)
         found = list(_read_photos(catalogue, wanted))
     # Asking the disk takes its time where it is far away: not within the transaction.
@@ -56,7 +61,7 @@ def find_duplicates(
     groups = make_groups(photos, _without_companions(scores, photos))
     if folders:
         groups = [group for group in groups if _touches(group, folders)]
-    return Duplicates(tuple(groups), stale=len(found) - len(present))
+    return Duplicates(tuple(groups), stale=len(found) - len(present), sought_from=sought_from)
 
 
 def _read_photos(catalogue: Catalogue, contents: Collection[int]) -> Iterator[Photo]:
@@ -94,16 +99,19 @@ def below(path: bytes, folder: bytes) -> bool:
     return path == folder or path.startswith(folder.rstrip(b"/") + b"/")
 
 
-def _related(catalogue: Catalogue, settings: Settings) -> dict[tuple[int, int], float]:
-    model = get_model(catalogue, "serving")
-    if model is None:
-        return {}
-    threshold = settings.copy_threshold
+def _related(
+    catalogue: Catalogue, settings: Settings, model: Model
+) -> dict[tuple[int, int], float]:
     rows = catalogue.rows(
         "SELECT a, b, score FROM pairs WHERE model_id = ? AND score >= ?",
-        (model.id, model.copy_threshold if threshold is None else threshold),
+        (model.id, pairs.copy_threshold(settings, model)),
     )
     return {(a, b): score for a, b, score in rows}
+
+
+def _not_low_enough(catalogue: Catalogue, settings: Settings, model: Model) -> float | None:
+    kept = pairs.kept_floor(catalogue, model)
+    return kept if kept is not None and pairs.copy_threshold(settings, model) < kept else None
 
 
 def _held_twice(catalogue: Catalogue) -> set[int]:

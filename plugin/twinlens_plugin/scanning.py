@@ -183,7 +183,7 @@ def run_scan(
     try:
         while True:
             sweeping = sweep.running()
-            idle = caught_up(catalogue)
+            idle = caught_up(catalogue, session.settings)
             if idle and not sweeping:
                 return True
             needed = needed or not idle

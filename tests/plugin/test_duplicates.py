@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.plugin.conftest import Built, Cli, Program
+from twinlens import pairs
 from twinlens.roots import add_root, set_online
+from twinlens.settings import Settings
 
 
 @pytest.fixture
@@ -200,3 +202,16 @@ def test_a_folder_that_is_not_watched_is_an_error(built: Built, twinlens: Cli, t
     result = twinlens("duplicates", tmp_path / "library", code=1)
     folder = tmp_path / "library"
     assert result.stderr == f"twinlens: {folder}: not watched. Run: twinlens scan {folder}\n"
+
+
+def test_threshold_below_what_was_sought_is_said(
+    built: Built, twinlens: Cli, monkeypatch: pytest.MonkeyPatch
+):
+    """With a threshold far lower than when photos were read, the answer lacks pairs and says so."""
+    settings = Settings(library=built.library.folder)
+    pairs.lower_floor(built.catalogue, settings, built.model)
+    assert "not been looked for" not in twinlens("duplicates").stderr
+    monkeypatch.setenv("TWINLENS_COPY_THRESHOLD", "0.5")
+    assert "copies below 0.85 have not been looked for. Run: twinlens scan" in (
+        twinlens("duplicates").stderr
+    )

@@ -9,8 +9,9 @@ import pytest
 
 from tests.conftest import Clock, RedisServer
 from tests.plugin.conftest import Built
+from twinlens import pairs
 from twinlens.catalogue import set_meta
-from twinlens.settings import load_settings
+from twinlens.settings import Settings, load_settings
 from twinlens_plugin.options import Session
 from twinlens_plugin.progress import Counter, Progress, caught_up, read_progress
 from twinlens_plugin.scanning import STALL_SECONDS, Hands, Problems
@@ -70,15 +71,21 @@ def test_problems_are_said_once_and_again_when_they_come_back(built: Built):
 
 
 def test_a_library_is_caught_up_when_duplicates_were_sought_too(built: Built):
-    """Reading is not all: the worker then looks for neighbours."""
-    assert caught_up(built.catalogue)
+    """Reading is not all: the worker then looks for neighbours, from a threshold lowered since."""
+    settings = Settings(library=built.library.folder)
+    assert caught_up(built.catalogue, settings)
     photo = built.write("a.jpg")
     built.record(photo)
-    assert not caught_up(built.catalogue)
+    assert not caught_up(built.catalogue, settings)
     built.commit(photo)
-    assert not caught_up(built.catalogue)
+    assert not caught_up(built.catalogue, settings)
     built.publish()
-    assert caught_up(built.catalogue)
+    assert caught_up(built.catalogue, settings)
+    pairs.lower_floor(built.catalogue, settings, built.model)
+    lower = Settings(library=built.library.folder, copy_threshold=0.7)
+    assert not caught_up(built.catalogue, lower)
+    assert pairs.lower_floor(built.catalogue, lower, built.model)
+    assert not caught_up(built.catalogue, lower)
 
 
 def test_progress_counts_photos_and_what_waits(built: Built):

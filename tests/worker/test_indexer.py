@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Callable
 from typing import cast
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import Clock
-from twinlens import contents, snapshot
+from twinlens import contents, pairs, snapshot
 from twinlens.catalogue import Catalogue
 from twinlens.errors import AlreadyRunningError
 from twinlens.events import events_after
@@ -256,3 +257,22 @@ def test_publishing_takes_a_small_share_of_the_time(
     clock.advance(1.0)
     thread.publish(cast("Indexer", indexer))
     assert indexer.published == 2
+
+
+def test_lower_threshold_has_copies_sought_anew(
+    catalogue: Catalogue, library: Library, settings: Settings, model: Model, add: Adder
+):
+    """Pairs below what was kept appear once the indexer runs with the lower threshold."""
+    base = unit_vector(1)
+    add([1, 2], [base, _near(base, 0.75, 5)])
+    _index(catalogue, library, settings, model)
+    assert not _pairs(catalogue)
+    lower = dataclasses.replace(settings, copy_threshold=0.7)
+    assert not pairs.are_complete(catalogue, lower, model)
+    _index(catalogue, library, lower, model)
+    assert _pairs(catalogue) == {(1, 2)}
+    assert pairs.are_complete(catalogue, lower, model)
+    add([3], [_near(base, 0.72, 7)])
+    _index(catalogue, library, settings, model)
+    assert (1, 3) in _pairs(catalogue), "a higher threshold set later leaves no gaps"
+    assert pairs.are_complete(catalogue, lower, model)

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from twinlens import snapshot, vectors
-from twinlens.catalogue import Catalogue, set_meta
+from twinlens import pairs, snapshot, vectors
+from twinlens.catalogue import Catalogue
 from twinlens.errors import SnapshotError
 from twinlens.events import add_event
 from twinlens.library import Library
@@ -35,14 +35,15 @@ BATCH = 256
 NEIGHBOURS = 64
 """Neighbours looked at for each new content."""
 
-PAIR_MARGIN = 0.05
-"""Pairs are kept from this far below the copy threshold, so that it can be lowered a little."""
-
 EXACT_BELOW = 20_000
 """Contents below which pairs are searched exactly, at most 0.9 ms CPU each; above, the graph."""
 
 CHURN = 0.2
 """Share of removed entries above which the index is built anew: recall falls (faults.md)."""
+
+
+Scores = dict[tuple[int, int], float]
+"""Cosine similarity of contents ``(a, b)`` with a < b."""
 
 
 class Indexer:
@@ -66,6 +67,10 @@ class Indexer:
         self._published = 0
         self._seq = 0
         self._index = self._load_or_rebuild()
+        if pairs.lower_floor(catalogue, settings, model):
+            log.info("the copy threshold is lower than before: looking for copies anew")
+        # The lowest ever wanted: a higher threshold set later must not leave gaps below it.
+        self._floor = pairs.kept_floor(catalogue, model) or 0.0
 
     @property
     def seq(self) -> int:
@@ -83,7 +88,7 @@ class Indexer:
             "SELECT seq, log.content_id, vector FROM log LEFT JOIN vectors"
             " ON vectors.content_id = log.content_id AND vectors.model_id = log.model_id"
             " WHERE log.model_id = ? AND seq > ? ORDER BY seq LIMIT ?",
-            (self.model.id, min(self._seq, self._pairs_seq()), limit),
+            (self.model.id, min(self._seq, pairs.sought(self._catalogue, self.model)), limit),
         )
         if not rows:
             return 0
@@ -108,9 +113,6 @@ class Indexer:
             log.warning("cannot write the index snapshot, the one before stays: %s", error)
             return
         self._published = self._seq
-
-    def _pairs_seq(self) -> int:
-        return int(self._catalogue.meta(f"pairs_seq:{self.model.id}") or 0)
 
     def _load_or_rebuild(self) -> Index:
         try:
@@ -173,7 +175,7 @@ class Indexer:
             self._index.remove(key)  # never compact=True: recall .28 against .98 (faults.md)
             self._removed += 1
 
-    def _find_pairs(self, keys: Sequence[int], matrix: Vector) -> dict[tuple[int, int], float]:
+    def _find_pairs(self, keys: Sequence[int], matrix: Vector) -> Scores:
         from usearch.index import Matches
 
         if not keys:
@@ -183,42 +185,30 @@ class Indexer:
         matches = self._index.search(matrix, count, exact=exact)
         # USearch answers a batch of one as if it were none.
         each = [matches] if isinstance(matches, Matches) else list(matches)
-        floor = self._pair_floor()
-        pairs: dict[tuple[int, int], float] = {}
+        scores: Scores = {}
         for key, found in zip(keys, each, strict=True):
-            near = found.distances <= 1.0 - floor
+            near = found.distances <= 1.0 - self._floor
             close = zip(found.keys[near].tolist(), found.distances[near].tolist(), strict=True)
             for other, distance in close:
                 if other != key:
-                    pairs[min(key, other), max(key, other)] = min(1.0, 1.0 - distance)
-        return pairs
+                    scores[min(key, other), max(key, other)] = min(1.0, 1.0 - distance)
+        return scores
 
-    def _pair_floor(self) -> float:
-        threshold = self.model.copy_threshold
-        wanted = self._settings.copy_threshold
-        return min(threshold, threshold if wanted is None else wanted) - PAIR_MARGIN
-
-    def _store_pairs(
-        self, keys: Sequence[int], pairs: dict[tuple[int, int], float], seq: int
-    ) -> None:
-        before = self._pairs_seq()
-        if seq <= before:
+    def _store_pairs(self, keys: Sequence[int], scores: Scores, seq: int) -> None:
+        if seq <= pairs.sought(self._catalogue, self.model):
             return
+        threshold = pairs.copy_threshold(self._settings, self.model)
         with self._catalogue.write_tx() as tx:
-            for (a, b), score in pairs.items():
+            for (a, b), score in scores.items():
                 new = tx.execute(
                     "INSERT INTO pairs (model_id, a, b, score)"
                     " SELECT ?, ?, ?, ? WHERE EXISTS (SELECT 1 FROM contents WHERE id = ?)"
                     " AND EXISTS (SELECT 1 FROM contents WHERE id = ?) ON CONFLICT DO NOTHING",
                     (self.model.id, a, b, score, a, b),
                 ).rowcount
-                if new > 0 and score >= self._threshold():
+                if new > 0 and score >= threshold:
                     self._say_copy(tx, (a, b), score, set(keys))
-            set_meta(tx, f"pairs_seq:{self.model.id}", str(seq))
-
-    def _threshold(self) -> float:
-        wanted = self._settings.copy_threshold
-        return self.model.copy_threshold if wanted is None else wanted
+            pairs.set_sought(tx, self.model, seq)
 
     def _say_copy(
         self, tx: sqlite3.Connection, pair: tuple[int, int], score: float, new: set[int]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from twinlens import pairs
 from twinlens.catalogue import Catalogue
 from twinlens.models import Model, get_model
 from twinlens_plugin.checks.finding import Problem
@@ -94,7 +95,7 @@ def _missing_vectors(catalogue: Catalogue, model: Model) -> Iterator[Problem]:
 
 
 def _pairs_ahead(catalogue: Catalogue, model: Model) -> Iterator[Problem]:
-    done = int(catalogue.meta(f"pairs_seq:{model.id}") or 0)
+    done = pairs.sought(catalogue, model)
     last = catalogue.value("SELECT coalesce(max(seq), 0) FROM log")
     if done > last:
         text = f"duplicates were sought up to number {done}, but the log ends at {last}"

@@ -46,6 +46,10 @@ def command(folders: tuple[bytes, ...], session: Session, *, paths: bool, null: 
         output.remark(
             f"{photos} changed or gone since the last scan, and left out. Run: twinlens scan"
         )
+    if found.sought_from is not None:
+        output.remark(
+            f"copies below {found.sought_from:.2f} have not been looked for. Run: twinlens scan"
+        )
 
 
 def _paths_to_spare(groups: Sequence[Group]) -> list[bytes]:
