@@ -10,15 +10,12 @@ import sqlite3
 from twinlens import events
 from twinlens.catalogue import Catalogue
 
-HAS_LIVE_FILE = (
-    "EXISTS (SELECT 1 FROM files f WHERE f.content_id = {content} AND f.missing_since IS NULL)"
-)
 
-
-def drop_orphans(tx: sqlite3.Connection, content_id: int | None = None) -> int:
+def drop_orphans(tx: sqlite3.Connection, content_id: int | None = None, *, most: int = -1) -> int:
     """Forget contents that no file points to, with vectors and pairs; return how many.
 
-    With ``content_id`` only that one is looked at. Each vector dropped is logged, so that the index
+    With ``content_id`` only that one is looked at; ``most`` is how many are dropped at most, -1 for
+    all. Each vector dropped is logged, so that the index
     drops it too.
     """
     among = "" if content_id is None else " AND c.id = ?"
@@ -26,8 +23,9 @@ def drop_orphans(tx: sqlite3.Connection, content_id: int | None = None) -> int:
     tx.execute("DELETE FROM orphans")
     tx.execute(
         "INSERT INTO orphans SELECT id FROM contents c"  # noqa: S608  constants of ours
-        f" WHERE NOT EXISTS (SELECT 1 FROM files f WHERE f.content_id = c.id){among}",
-        () if content_id is None else (content_id,),
+        f" WHERE NOT EXISTS (SELECT 1 FROM files f WHERE f.content_id = c.id){among}"
+        " LIMIT ?",
+        (most,) if content_id is None else (content_id, most),
     )
     tx.execute(
         "INSERT INTO log (content_id, model_id) SELECT content_id, model_id FROM vectors"

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.core.conftest import Shelf, Start
-from twinlens import events, roots
+from twinlens import events, ledger, roots
 from twinlens.catalogue import Catalogue
 from twinlens.errors import RootError
+from twinlens.filestat import FileStat
 from twinlens.library import Library
 from twinlens.models import Model
 from twinlens.roots import MARKER_NAME, Root, add_root, find_root, list_roots, why_offline
@@ -304,3 +305,17 @@ def test_folder_that_is_mounted_twice(catalogue: Catalogue, root: Root):
         tx.execute("UPDATE roots SET path = ?", (b"/proc/self/root" + root.path,))
     with pytest.raises(RootError, match="mounted twice"):
         roots.add_root(catalogue, root.folder, now=1.0)
+
+
+def test_root_is_removed_in_parts(
+    catalogue: Catalogue, root: Root, monkeypatch: pytest.MonkeyPatch
+):
+    """No transaction is long, and one that was cut off is finished by the next try."""
+    monkeypatch.setattr(roots, "PART", 3)
+    seen = [(b"%d.jpg" % n, FileStat(1, n, n, n)) for n in range(10)]
+    ledger.record(catalogue, root.id, seen, now=0.0)
+    roots._forget_some_files(catalogue, root)
+    assert catalogue.value("SELECT count(*) FROM files") == 7
+    assert roots.remove_root(catalogue, root) == 7
+    for table in ("files", "jobs", "roots", "contents"):
+        assert catalogue.value(f"SELECT count(*) FROM {table}") == 0, table

@@ -10,6 +10,7 @@ import click
 
 from twinlens import events, ledger
 from twinlens.catalogue import Catalogue
+from twinlens.contents import housekeep
 from twinlens.roots import Root, list_roots
 from twinlens_plugin import output
 from twinlens_plugin.folders import register
@@ -71,6 +72,8 @@ def command(
         if not run_scan(session, catalogue, roots, interrupt, accept_deletions=accept_deletions):
             output.remark("stopped. The next scan goes on where this one stopped.")
             return interrupt.exit_code
+        # Those who never watch need their tombstones and old events cleared as well.
+        housekeep(catalogue, now=time.time(), tombstone_days=session.settings.tombstone_days)
         summary = _summarise(session, catalogue, roots, start)
     if session.as_json:
         output.write_json(_as_json(summary))
@@ -159,7 +162,7 @@ def _say_what_is_away(roots: Sequence[Root]) -> int:
     for root in away:
         path = output.shown(root.path)
         output.remark(
-            f"{path}: not scanned: {root.reason}. Bring its disk back; if you deleted the photos"
+            f"{path}: not scanned ({root.reason}). Bring its disk back; if you deleted the photos"
             f" on purpose, run: twinlens scan --accept-deletions {path}"
         )
     return 1 if away else 0
