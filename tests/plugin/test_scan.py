@@ -179,7 +179,7 @@ def test_a_folder_that_is_away_is_named(twinlens: Cli, folder: Path):
     folder.rename(folder.with_name("hidden"))
     folder.mkdir()
     result = twinlens("scan", code=1)
-    assert f"{folder}: not scanned: its marker" in result.stderr
+    assert f"{folder}: not scanned (its marker" in result.stderr
     with Catalogue.open_to_read(Library(twinlens.folder).catalogue) as catalogue:
         assert counts(catalogue).photos == 11
 
