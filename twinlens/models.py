@@ -15,6 +15,12 @@ from twinlens.catalogue import Catalogue, set_meta
 DEFAULT_MODEL = "pocket"
 _COLUMNS = "models.*, (SELECT value FROM meta WHERE key = 'catalogue_id') AS catalogue"
 
+_WAITING = (
+    "FROM jobs JOIN files ON files.id = file_id"
+    " WHERE priority = 1 AND state != 'quarantined' AND missing_since IS NULL"
+)
+"""Photos that wait to be embedded again."""
+
 
 @dataclass(frozen=True, slots=True)
 class Model:
@@ -55,7 +61,7 @@ def set_target(
     copy_threshold: float,
     weights: str | None = None,
 ) -> tuple[Model, int]:
-    """Make a model the target; return it and how many photos have to be embedded again.
+    """Make a model the target; return it and how many photos still have to be embedded again.
 
     The first model of a library serves at once. Setting the same target again changes nothing.
     """
@@ -75,7 +81,8 @@ def set_target(
         if not tx.execute("SELECT 1 FROM meta WHERE key = 'model_serving'").fetchone():
             set_meta(tx, "model_serving", str(model.id))
         _drop_needless(tx, model.id)
-        again = _queue_missing(tx, model.id)
+        _queue_missing(tx, model.id)
+        again = tx.execute(f"SELECT count(*) {_WAITING}").fetchone()[0]  # noqa: S608
         _promote(tx)
     return model, again
 
@@ -119,10 +126,7 @@ def promote(catalogue: Catalogue) -> bool:
 
 
 def _promote(tx: sqlite3.Connection) -> bool:
-    waiting = tx.execute(
-        "SELECT 1 FROM jobs JOIN files ON files.id = file_id"
-        " WHERE priority = 1 AND state != 'quarantined' AND missing_since IS NULL LIMIT 1"
-    ).fetchone()
+    waiting = tx.execute(f"SELECT 1 {_WAITING} LIMIT 1").fetchone()  # noqa: S608
     # The file that was to be embedded for a content may have gone or changed; a copy remains.
     target = tx.execute("SELECT value FROM meta WHERE key = 'model_target'").fetchone()
     if waiting or target is None or _queue_missing(tx, int(target[0])):

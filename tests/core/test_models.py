@@ -73,6 +73,16 @@ def test_same_target_twice(shelf: Shelf, model: Model, catalogue: Catalogue):
     assert not ledger.has_work(catalogue)
 
 
+def test_same_new_target_twice(shelf: Shelf, model: Model, catalogue: Catalogue):
+    """What still waits for a target is said again, where the target is set again."""
+    shelf.embed("a.jpg", model)
+    shelf.embed("b.jpg", model)
+    first, again = use(catalogue)
+    assert again == 2
+    assert use(catalogue) == (first, 2)
+    assert role(catalogue, "serving") == "pocket"
+
+
 def test_other_weights_are_another_model(shelf: Shelf, model: Model, catalogue: Catalogue):
     """#48: the same name with other weights is another model, whose vectors are its own."""
     shelf.embed("a.jpg", model)

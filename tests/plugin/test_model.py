@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.plugin.conftest import Built, Cli
@@ -45,3 +47,24 @@ def test_weights_that_are_not_there_are_a_mistake(built: Built, twinlens: Cli):
     """Said before anything is loaded."""
     result = twinlens("model", "use", "pocket", "--weights", "/nowhere", code=2)
     assert "'/nowhere' does not exist" in result.stderr
+
+
+def test_weights_of_another_kind_are_refused(built: Built, twinlens: Cli, tmp_path: Path):
+    """Before the library is promised to them: a worker that cannot load its model does nothing."""
+    weights = tmp_path / "holiday.safetensors"
+    weights.write_bytes(b"no weights at all")
+    name = "torchvision:mobilenet_v3_small"
+    result = twinlens("model", "use", name, "--weights", weights, code=1)
+    assert "holiday.safetensors: damaged weights" in result.stderr
+    assert get_model(built.catalogue, "target") == built.model
+
+
+def test_official_weights_are_fetched(
+    built: Built, twinlens: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Choosing a model downloads its weights; without a network that is said, with a way out."""
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # nobody answers there
+    result = twinlens("model", "use", "torchvision:mobilenet_v3_small", code=1)
+    assert "no way to its weights" in result.stderr
+    assert f"into {tmp_path}" in result.stderr

@@ -96,10 +96,14 @@ def _at_eof(action: Callable[[], object]) -> None:
 @click.argument("name")
 @click.option("--weights", type=click.Path(path_type=Path), help="Local weights file.")
 def describe(name: str, weights: Path | None) -> None:
-    """Describe a model as one JSON object."""
-    from twinlens_worker.models.descriptor import describe as describe_model
+    """Describe a model as one JSON object, once it has been loaded.
 
-    info = describe_model(name, weights=weights)
+    Loading fetches official weights that are not here yet, and finds weights that do not fit before
+    a library is promised to them.
+    """
+    from twinlens_worker.models.descriptor import load
+
+    info = load(name, weights=weights, device="cpu").info
     fields = ("name", "digest", "dimension", "input_size", "copy_threshold")
     click.echo(json.dumps({field: getattr(info, field) for field in fields}))
 
