@@ -82,7 +82,7 @@ def set_target(
             set_meta(tx, "model_serving", str(model.id))
         _drop_needless(tx, model.id)
         _queue_missing(tx, model.id)
-        again = tx.execute(f"SELECT count(*) {_WAITING}").fetchone()[0]  # noqa: S608
+        again = tx.execute(f"SELECT count(*) {_WAITING}").fetchone()[0]
         _promote(tx)
     return model, again
 
@@ -126,7 +126,7 @@ def promote(catalogue: Catalogue) -> bool:
 
 
 def _promote(tx: sqlite3.Connection) -> bool:
-    waiting = tx.execute(f"SELECT 1 {_WAITING} LIMIT 1").fetchone()  # noqa: S608
+    waiting = tx.execute(f"SELECT 1 {_WAITING} LIMIT 1").fetchone()
     # The file that was to be embedded for a content may have gone or changed; a copy remains.
     target = tx.execute("SELECT value FROM meta WHERE key = 'model_target'").fetchone()
     if waiting or target is None or _queue_missing(tx, int(target[0])):
