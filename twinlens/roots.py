@@ -17,6 +17,7 @@ from twinlens.catalogue import Catalogue
 from twinlens.contents import drop_orphans
 from twinlens.errors import RootError
 from twinlens.events import add_event
+from twinlens.library import Library
 from twinlens.media import printable
 
 MARKER_NAME = ".twinlens-root"
@@ -51,11 +52,14 @@ def list_roots(catalogue: Catalogue) -> list[Root]:
 def add_root(catalogue: Catalogue, folder: Path, *, now: float, name: str | None = None) -> Root:
     """Register ``folder`` and mark it; return the root, the existing one where it is known.
 
-    Raises RootError where it is no readable folder, or overlaps another root.
+    Raises RootError where it is no readable folder, is the library, or overlaps another root.
     """
     real = Path(os.path.realpath(folder))
+    if real.is_file():
+        raise RootError(f"{_shown(folder)}: is a file. Name its folder.")
     if not real.is_dir():
         raise RootError(f"{_shown(folder)}: no such folder. Check the path.")
+    _refuse_library(real, catalogue)
     if not os.access(real, os.R_OK | os.X_OK):
         raise RootError(f"{_shown(real)}: the folder cannot be read. Correct its permissions.")
     with catalogue.write_tx() as tx:  # of two processes that add it at once, one finds it added
@@ -178,6 +182,17 @@ def resolve(mounts: Mapping[str, Path], name: str, owner_path: bytes, relative: 
     """Return where this computer sees a photo: below its mount for ``name``, else the owner's."""
     base = os.fsencode(mounts[name]) if name in mounts else owner_path
     return os.path.join(base, relative)  # noqa: PTH118  bytes
+
+
+def _refuse_library(real: Path, catalogue: Catalogue) -> None:
+    """Each thumbnail would get a thumbnail of its own, and be the copy of a photo, for ever."""
+    library = Path(os.path.realpath(catalogue.path.parent))
+    thumbnails = Library(library).thumbnails
+    if real in (library, thumbnails) or thumbnails in real.parents:
+        raise RootError(
+            f"{_shown(real)}: belongs to the library, whose thumbnails are not photos."
+            " Name a folder of photos, or another --library."
+        )
 
 
 def _refuse_overlap(real: Path, roots: list[Root]) -> None:

@@ -18,7 +18,18 @@ from twinlens.settings import Settings, load_settings
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-PATH = click.Path(path_type=bytes)
+
+class _Named(click.Path):
+    """A path that is not empty: an unset variable of a script would stand for the folder it is in."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401  as click has it
+        """Refuse what names nothing."""
+        if value in ("", b""):
+            self.fail("The path is empty.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+PATH = _Named(path_type=bytes)
 """Any path the system can hold: names need not be UTF-8."""
 
 
@@ -82,13 +93,13 @@ def common(function: Function) -> Function:
     options = (
         click.option(
             "--library",
-            type=click.Path(path_type=Path),
+            type=_Named(path_type=Path),
             metavar="DIR",
             help="Folder of the library (or TWINLENS_LIBRARY).",
         ),
         click.option(
             "--config",
-            type=click.Path(path_type=Path),
+            type=_Named(path_type=Path),
             metavar="FILE",
             help="Settings to use instead of config.toml in the library.",
         ),

@@ -83,7 +83,7 @@ def _stat(path: bytes) -> FileStat:
     except OSError as error:
         raise _refused(path, error) from error
     if not stat.S_ISREG(found.st_mode):
-        kind = "a folder" if stat.S_ISDIR(found.st_mode) else "no file"
+        kind = "a folder" if stat.S_ISDIR(found.st_mode) else "a pipe, a device or a socket"
         raise UnreadableError(f"{shown(path)}: is {kind}, not a photo. Name a photo.")
     return FileStat.of(found)
 

@@ -18,9 +18,16 @@ def part_of_library(catalogue: Catalogue, folder: bytes) -> bytes:
     """
     real = absolute(folder)
     roots = list_roots(catalogue)
+    if any(below(real, root.path) and _lacks(root, real) for root in roots):
+        raise RootError(f"{shown(real)}: no such folder. Check the path.")
     if any(below(real, root.path) or below(root.path, real) for root in roots):
         return real
     raise RootError(f"{shown(real)}: not watched. Run: twinlens scan {shown(real)}")
+
+
+def _lacks(root: Root, real: bytes) -> bool:
+    """Tell whether the root's disk is here and has nothing at ``real``: a slip of the pen."""
+    return os.path.isdir(root.path) and not os.path.exists(real)  # noqa: PTH110, PTH112  bytes
 
 
 def watched_root(catalogue: Catalogue, given: bytes) -> Root:

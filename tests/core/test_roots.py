@@ -54,6 +54,22 @@ def test_same_names_are_told_apart(catalogue: Catalogue, tmp_path: Path):
     assert names == ["DCIM", "DCIM-2"]
 
 
+def test_folder_of_the_library(catalogue: Catalogue):
+    """Thumbnails are not photos: neither the library nor a folder of them is a root."""
+    library = catalogue.path.parent
+    for folder in (library, make(library / "thumbnails" / "ab")):
+        with pytest.raises(RootError, match="belongs to the library"):
+            add_root(catalogue, folder, now=1.0)
+    assert list_roots(catalogue) == []
+
+
+def test_file_instead_of_a_folder(catalogue: Catalogue, tmp_path: Path):
+    """It is there; only it is no folder."""
+    (tmp_path / "a.jpg").touch()
+    with pytest.raises(RootError, match=r"a\.jpg: is a file\. Name its folder\."):
+        add_root(catalogue, tmp_path / "a.jpg", now=1.0)
+
+
 def test_name_that_is_taken(root: Root, catalogue: Catalogue, tmp_path: Path):
     """A name that another root has is refused."""
     with pytest.raises(RootError, match="'photos' is taken"):
@@ -62,9 +78,8 @@ def test_name_that_is_taken(root: Root, catalogue: Catalogue, tmp_path: Path):
 
 
 def test_folder_that_is_not_there(catalogue: Catalogue, tmp_path: Path):
-    """A path that is no folder is refused and named in a printable way."""
-    (tmp_path / "file").write_text("")
-    for name in (b"none", b"file", b"\xff\n"):
+    """A path of nothing is refused and named in a printable way."""
+    for name in (b"none", b"\xff\n"):
         with pytest.raises(RootError, match="no such folder") as caught:
             add_root(catalogue, tmp_path / os.fsdecode(name), now=1.0)
         assert str(caught.value).isprintable()

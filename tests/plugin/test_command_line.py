@@ -266,3 +266,27 @@ def test_the_others_start_without_numpy(built: Built, words: tuple[str, ...]):
     built.photo("a.jpg")
     modules = imported(*words, library=built.library.folder)
     assert modules & (SLOW | {"numpy", "usearch", "tqdm"}) == set()
+
+
+@pytest.mark.parametrize(
+    "words", [["scan", ""], ["duplicates", ""], ["remove-root", ""], ["status", "--library", ""]]
+)
+def test_an_empty_path_is_a_mistake(words: list[str], built: Built, twinlens: Cli):
+    """A script's unset variable does not stand for the folder that the script is in."""
+    assert "The path is empty." in twinlens(*words, code=2).stderr
+
+
+def test_a_pipe_is_no_photo(built: Built, twinlens: Cli, tmp_path: Path):
+    """Said at once; nobody waits for what may come out of it."""
+    built.photo("a.jpg")
+    os.mkfifo(tmp_path / "pipe.jpg")
+    result = twinlens("similar", tmp_path / "pipe.jpg", code=1)
+    assert "pipe.jpg: is a pipe, a device or a socket, not a photo." in result.stderr
+
+
+def test_duplicates_below_a_folder_that_is_not_there(built: Built, twinlens: Cli):
+    """A mistyped folder is said, not answered with "No duplicates."."""
+    built.photo("2024/a.jpg")
+    assert twinlens("duplicates", built.photos / "2024").stdout == "No duplicates.\n"
+    result = twinlens("duplicates", built.photos / "2042", code=1)
+    assert result.stderr == f"twinlens: {built.photos / '2042'}: no such folder. Check the path.\n"
