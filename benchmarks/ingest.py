@@ -17,7 +17,6 @@ from benchmarks import photos, stages
 from benchmarks.programs import Cost, run, workspace
 from benchmarks.tables import Table, milliseconds, show
 
-
 TARGET = 10.0
 
 
