@@ -164,10 +164,10 @@ class Indexer:
         for key in contents.keys() - live.keys():
             self._remove(key)
         keys = list(live)
-        for position, key in enumerate(keys):
-            # A content's vector never changes under one model: what is there may stay.
-            if key not in self._index:
-                self._index.add(key, matrix[position])
+        # A content's vector never changes under one model: what is there may stay.
+        new = [position for position, key in enumerate(keys) if key not in self._index]
+        if new:
+            self._index.add(np.array(keys, dtype=np.uint64)[new], matrix[new])
         self._store_pairs(keys, self._find_pairs(keys, matrix), rows[-1]["seq"])
 
     def _remove(self, key: int) -> None:
