@@ -121,7 +121,7 @@ def watcher_memory(
     command = [sys.executable, "-m", "twinlens_watcher", "--library", str(library.folder)]
     process = subprocess.Popen([*command, "--stop-on-eof"], stdin=subprocess.PIPE, env=environment)
     assert process.stdin is not None
-    sweeps = set()
+    sweeps: set[float] = set()
     while len(sweeps) < 3 or catalogue.value("SELECT count(*) FROM files") < size:
         assert process.poll() is None
         assert time.time() < start + 300
