@@ -11,3 +11,7 @@ class EmptyLibraryError(TwinlensError):
 
 class ChildError(TwinlensError):
     """A child process does not stay alive, or refuses its work."""
+
+
+class OutputError(TwinlensError):
+    """The answer cannot be written."""

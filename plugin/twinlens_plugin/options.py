@@ -29,8 +29,9 @@ class _Named(click.Path):
         return super().convert(value, param, ctx)
 
 
-PATH = _Named(path_type=bytes)
-"""Any path the system can hold: names need not be UTF-8."""
+PATH = _Named(path_type=bytes, readable=False)
+"""Any path the system can hold: names need not be UTF-8. Whether it can be read is found out by
+reading it: click would call one photo without permission, among a thousand, a wrong usage."""
 
 
 class _WithExample(click.Command):
@@ -93,13 +94,13 @@ def common(function: Function) -> Function:
     options = (
         click.option(
             "--library",
-            type=_Named(path_type=Path),
+            type=_Named(path_type=Path, readable=False),
             metavar="DIR",
             help="Folder of the library (or TWINLENS_LIBRARY).",
         ),
         click.option(
             "--config",
-            type=_Named(path_type=Path),
+            type=_Named(path_type=Path, readable=False),
             metavar="FILE",
             help="Settings to use instead of config.toml in the library.",
         ),

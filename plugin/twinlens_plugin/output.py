@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from twinlens.media import printable
+from twinlens_plugin.errors import OutputError
 
 
 def write_lines(lines: Iterable[str]) -> None:
@@ -86,5 +87,12 @@ def columns(rows: Sequence[Sequence[str]], indent: int = 0) -> list[str]:
 
 
 def _write(data: bytes) -> None:
-    sys.stdout.buffer.write(data)
-    sys.stdout.buffer.flush()
+    try:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError(
+            f"the answer cannot be written: {error.strerror}. Make space, or send it elsewhere."
+        ) from error

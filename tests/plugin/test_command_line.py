@@ -171,10 +171,10 @@ def test_a_catalogue_that_is_none(built: Built, twinlens: Cli):
 
 def test_an_unreadable_photo(built: Built, twinlens: Cli, tmp_path: Path):
     """Named, with the cause and the cure."""
-    if os.geteuid() == 0:
-        pytest.skip("root may read everything")
     locked = tmp_path / "locked.jpg"
     locked.touch(mode=0)
+    if os.access(locked, os.R_OK):
+        pytest.skip("root may read everything")
     result = twinlens("similar", locked, code=1)
     assert result.stderr == (
         f"twinlens: {locked}: cannot be read: Permission denied. Correct its permissions.\n"
@@ -223,6 +223,25 @@ def test_a_reader_that_has_enough_is_no_error(built: Built):
     )
     assert (done.returncode, done.stderr) == (0, b"")
     assert len(done.stdout) == 10
+
+
+def test_a_full_disk_under_the_answer_is_said(built: Built):
+    """``twinlens ... > file`` fails with the cause, and is no bug to send us."""
+    built.photo("a.jpg")
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "twinlens_plugin", "duplicates"],
+            env={**os.environ, "TWINLENS_LIBRARY": str(built.library.folder)},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            timeout=60,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr.startswith(
+        b"twinlens: the answer cannot be written: No space left on device."
+    )
+    assert done.stderr.count(b"\n") == 1
 
 
 def test_the_library_is_an_option_before_the_environment(built: Built, tmp_path: Path):

@@ -292,9 +292,9 @@ def open_sweep(open_photos: Photos, hand_clock: FakeClock) -> RunSweep:
 
 
 def test_an_unreadable_folder_hides_nothing_and_forgets_nothing(
-    open_photos: Photos, open_sweep: RunSweep
+    open_photos: Photos, open_sweep: RunSweep, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Fault 47: the rest is swept, and the folder again when it can be read."""
+    """Fault 47: the rest is swept, the folder named, and swept again when it can be read."""
     for name in ("a.jpg", "locked/b.jpg", "locked/deep/c.jpg", "z.jpg"):
         open_photos.write(name)
     open_sweep()
@@ -302,6 +302,7 @@ def test_an_unreadable_folder_hides_nothing_and_forgets_nothing(
     locked.chmod(0)
     open_photos.write("y.jpg")
     assert open_sweep().offline is None
+    assert f"{locked}/: cannot be read. Correct the permissions." in caplog.messages
     assert open_photos.live() == ["a.jpg", "locked/b.jpg", "locked/deep/c.jpg", "y.jpg", "z.jpg"]
     locked.chmod(0o755)
     open_photos.write("locked/d.jpg")

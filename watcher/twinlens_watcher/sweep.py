@@ -123,7 +123,9 @@ class Sweep:
         self.found.folders = self._walk.folders - len(self._walk.unreadable)
         if self._walk.unreadable:
             first = self._follower.name(self._walk.unreadable[0])
-            log.warning("cannot read %d paths, %s first", len(self._walk.unreadable), first)
+            more = len(self._walk.unreadable) - 1
+            rest = f", and {more} paths more" if more else ""
+            log.warning("%s: cannot be read%s. Correct the permissions.", first, rest)
 
     def _seen(self, folder: bytes) -> Iterator[tuple[bytes, os.stat_result]]:
         for count, reading in enumerate(self._walk.photos(folder), self.found.photos + 1):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import json
 import os
 import signal
@@ -73,11 +74,17 @@ def _run_embedded(settings: Settings, *, stop_on_eof: bool) -> None:
 
 
 def _run_queues(settings: Settings, queues: list[str], *, stop_on_eof: bool) -> None:
+    _need_celery()
     from twinlens_worker.celery_app import run_celery
 
     if stop_on_eof:
         _at_eof(lambda: os.kill(os.getpid(), signal.SIGTERM))
     run_celery(settings, [queue.strip() for queue in queues if queue.strip()])
+
+
+def _need_celery() -> None:
+    if importlib.util.find_spec("celery") is None:
+        raise WorkerError("Celery is not installed. Run: pip install 'twinlens[redis]'")
 
 
 def _at_eof(action: Callable[[], object]) -> None:
@@ -135,6 +142,7 @@ def embed(settings: Settings, name: str | None, digest: str | None, weights: Pat
 @click.pass_obj
 def ping(settings: Settings) -> None:
     """Exit with 0 when a Celery worker of this computer answers: a health check."""
+    _need_celery()
     from twinlens_worker.celery_app import answers_here
 
     if not answers_here(settings):
