@@ -199,6 +199,13 @@ def test_repair_deletes_a_bad_snapshot(sound: Built, twinlens: Cli):
     assert twinlens.json("similar", sound.photos / "a.jpg")
 
 
+def test_a_problem_ends_in_one_full_stop(sound: Built, twinlens: Cli):
+    """Reasons come as whole sentences from elsewhere."""
+    _flip_a_byte(sound)
+    text = twinlens("doctor", code=1).stdout
+    assert "rebuilds it. Cure: run:" in text
+
+
 def test_repair_leaves_a_good_snapshot_alone(sound: Built, twinlens: Cli):
     """Only what is wrong is deleted."""
     before = sorted(path.name for path in sound.snapshots.iterdir())

@@ -184,6 +184,20 @@ def test_a_folder_that_is_away_is_named(twinlens: Cli, folder: Path):
         assert counts(catalogue).photos == 11
 
 
+def test_a_great_loss_is_told_with_one_cure(twinlens: Cli, tmp_path: Path):
+    """The reason that the catalogue keeps names the cure too; the scan says it once."""
+    photos = tmp_path / "many"
+    draw(photos / "kept.jpg", 1)
+    for number in range(60):
+        shutil.copy(photos / "kept.jpg", photos / f"{number}.jpg")
+    twinlens("scan", photos)
+    for number in range(60):
+        (photos / f"{number}.jpg").unlink()
+    text = twinlens("scan", code=1).stderr
+    assert f"{photos}: not scanned (60 of its photos are gone at once: is a disk missing)." in text
+    assert text.count("--accept-deletions") == 1
+
+
 def test_a_subfolder_of_a_watched_folder_is_scanned_with_it(twinlens: Cli, folder: Path):
     """No second root is made of it, and that is said."""
     twinlens("scan", folder)

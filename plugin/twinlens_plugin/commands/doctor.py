@@ -111,7 +111,7 @@ def _as_text(report: _Report) -> Iterator[str]:
         shown[problem.check] = shown.get(problem.check, 0) + 1
         if shown[problem.check] <= SHOWN:
             subject = f"{output.shown(problem.path)}: " if problem.path else ""
-            yield f"{problem.check}: {subject}{problem.text}. Cure: {problem.cure}"
+            yield f"{problem.check}: {subject}{problem.text.rstrip('.')}. Cure: {problem.cure}"
     for check, count in shown.items():
         if count > SHOWN:
             yield f"{check}: {count - SHOWN:,} more like these (all: twinlens doctor --json)"

@@ -161,8 +161,9 @@ def _say_what_is_away(roots: Sequence[Root]) -> int:
     away = [root for root in roots if not root.online]
     for root in away:
         path = output.shown(root.path)
+        reason = (root.reason or "").partition(" If they were deleted")[0]  # said once is enough
         output.remark(
-            f"{path}: not scanned ({root.reason}). Bring its disk back; if you deleted the photos"
-            f" on purpose, run: twinlens scan --accept-deletions {path}"
+            f"{path}: not scanned ({reason.rstrip('?')}). Bring its disk back; if you deleted the"
+            f" photos on purpose, run: twinlens scan --accept-deletions {path}"
         )
     return 1 if away else 0
