@@ -72,12 +72,13 @@ def _read_photos(catalogue: Catalogue, contents: Collection[int]) -> Iterator[Ph
         some = ids[start : start + _IDS_AT_ONCE]
         rows = catalogue.iterate(
             "SELECT content_id, root_id, f.path, size, width, height, taken_at, mtime_ns, sha256,"  # noqa: S608
-            " inode, f.id"
+            " camera, format, inode, f.id"
             " FROM files f JOIN contents c ON c.id = content_id LEFT JOIN jobs ON file_id = f.id"
             f" WHERE content_id IN ({','.join('?' * len(some))}) AND {CURRENT}",
             some,
         )
-        for content, root, path, size, width, height, taken, mtime, sha256, inode, file in rows:
+        for content, root, path, size, width, height, taken, mtime, sha256, *more in rows:
+            camera, form, inode, file = more
             folder, online = roots[root]
             yield Photo(
                 content,
@@ -88,7 +89,9 @@ def _read_photos(catalogue: Catalogue, contents: Collection[int]) -> Iterator[Ph
                 taken,
                 mtime,
                 sha256,
-                online=online,
+                camera,
+                form,
+                online,
                 # Without inodes there are no hard links: each file has a place of its own.
                 place=(root, inode) if inode != NO_INODE else (-file, NO_INODE),
             )

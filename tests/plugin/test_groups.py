@@ -145,6 +145,15 @@ def test_the_group_that_wins_most_comes_first():
 
 KEEPERS = [
     ("most pixels", {"width": 80, "size": 1}, {"width": 40, "size": 900}),
+    ("has the camera's data", {"camera": "Canon", "size": 1}, {"size": 900}),
+    ("in a camera's format", {"format": "JPEG", "size": 1}, {"format": "PNG", "size": 900}),
+    ("in a camera's format", {"format": "JPEG", "size": 1}, {"format": "HEIF", "size": 900}),
+    (
+        "in a camera's format",
+        {"format": "HEIF", "camera": "Apple", "size": 1},
+        {"format": "JPEG", "camera": "Apple", "size": 900},
+    ),
+    ("in a camera's format", {"path": b"/p/a.cr2", "size": 1}, {"format": "JPEG", "size": 900}),
     ("least compressed", {"size": 200, "mtime_ns": 9}, {"size": 100, "mtime_ns": 1}),
     ("taken first", {"taken_at": "2020-01-01T00:00:00"}, {"taken_at": "2021-01-01T00:00:00"}),
     ("taken first", {"taken_at": "2020-01-01T00:00:00"}, {"mtime_ns": 1_700_000_000 * 10**9}),
