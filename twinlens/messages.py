@@ -64,6 +64,8 @@ class Embedded:
     format: str | None = None
     taken_at: str | None = None
     camera: str | None = None
+    flat: bool = False
+    """Whether the picture has no structure: never a copy by content."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,9 +186,10 @@ def _build(kind: type[T], item: object) -> T:
         raise MessageError(f"a message has a {kind.__name__} that is no object. It was dropped.")
     values: dict[str, Any] = {}
     for field in dataclasses.fields(kind):  # type: ignore[arg-type]
-        if field.name not in item and field.default is dataclasses.MISSING:
+        if field.name in item:
+            values[field.name] = _checked(kind, field, item[field.name])
+        elif field.default is dataclasses.MISSING:
             raise MessageError(f"a message has a {kind.__name__} without '{field.name}'.")
-        values[field.name] = _checked(kind, field, item.get(field.name))
     return kind(**values)
 
 

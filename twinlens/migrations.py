@@ -134,5 +134,10 @@ def m004_events(db: Database) -> None:
     )
 
 
-MIGRATIONS: tuple[Migration, ...] = (m001_photos, m002_ledger, m003_vectors, m004_events)
+def m005_flat(db: Database) -> None:
+    """Which contents are pictures without structure, never paired by what they look like."""
+    db.table("contents").add_column("flat", int, not_null_default=0)
+
+
+MIGRATIONS: tuple[Migration, ...] = (m001_photos, m002_ledger, m003_vectors, m004_events, m005_flat)
 VERSION = len(MIGRATIONS)

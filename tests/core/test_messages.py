@@ -167,6 +167,7 @@ def storable(value: Any) -> None:
 
 TEXTS = {"catalogue", "name", "digest", "root", "kind", "reason", "format", "taken_at", "camera"}
 OPTIONAL = {"catalogue", "vector", "width", "height", "format", "taken_at", "camera"}
+HAS_DEFAULT = OPTIONAL - {"vector"} | {"flat"}
 LISTS = {"photos", "embedded", "failed"}
 
 
@@ -176,7 +177,7 @@ def may_stand(junk: object, name: object) -> bool:
         (junk is None and name in OPTIONAL)
         or (junk == "%%%" and name in TEXTS)
         or (junk == [] and name in LISTS)
-        or (junk is True and name in {"permanent", "v"})
+        or (junk is True and name in {"permanent", "flat", "v"})
     )
 
 
@@ -196,7 +197,7 @@ def test_missing_field(kind: str):
     """A message without one of its fields is refused, unless the field has a default."""
     read, body = SAMPLES[kind]
     for path in places(body):
-        if not path or isinstance(path[-1], int) or path[-1] in OPTIONAL - {"vector"}:
+        if not path or isinstance(path[-1], int) or path[-1] in HAS_DEFAULT:
             continue
         copy = through_json(body)
         inner = copy

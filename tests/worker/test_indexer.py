@@ -276,3 +276,24 @@ def test_lower_threshold_has_copies_sought_anew(
     _index(catalogue, library, settings, model)
     assert (1, 3) in _pairs(catalogue), "a higher threshold set later leaves no gaps"
     assert pairs.are_complete(catalogue, lower, model)
+
+
+def test_flat_pictures_are_never_paired(
+    catalogue: Catalogue,
+    library: Library,
+    settings: Settings,
+    model: Model,
+    ref: ModelRef,
+    record: Recorder,
+):
+    """Two black frames look alike to the model and are no copies of one another."""
+    base = unit_vector(1)
+    results = [
+        dataclasses.replace(
+            embedded(record(b"%d.jpg" % number), content=number, vector=base), flat=number < 3
+        )
+        for number in range(1, 6)
+    ]
+    commit(catalogue, ref, results, now=1.0, max_attempts=3, settle_seconds=2.0)
+    _index(catalogue, library, settings, model)
+    assert _pairs(catalogue) == {(3, 4), (3, 5), (4, 5)}

@@ -157,8 +157,8 @@ def _store_content(tx: sqlite3.Connection, result: Embedded) -> int:
     if row is not None:
         return int(row["id"])
     cursor = tx.execute(
-        "INSERT INTO contents (sha256, bytes, width, height, format, taken_at, camera)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO contents (sha256, bytes, width, height, format, taken_at, camera, flat)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (
             result.sha256,
             result.size,
@@ -167,6 +167,7 @@ def _store_content(tx: sqlite3.Connection, result: Embedded) -> int:
             result.format,
             result.taken_at,
             result.camera,
+            result.flat,
         ),
     )
     assert cursor.lastrowid is not None

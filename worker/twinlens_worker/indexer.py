@@ -202,8 +202,9 @@ class Indexer:
             for (a, b), score in scores.items():
                 new = tx.execute(
                     "INSERT INTO pairs (model_id, a, b, score)"
-                    " SELECT ?, ?, ?, ? WHERE EXISTS (SELECT 1 FROM contents WHERE id = ?)"
-                    " AND EXISTS (SELECT 1 FROM contents WHERE id = ?) ON CONFLICT DO NOTHING",
+                    " SELECT ?, ?, ?, ? WHERE EXISTS"
+                    " (SELECT 1 FROM contents WHERE id = ? AND NOT flat) AND EXISTS"
+                    " (SELECT 1 FROM contents WHERE id = ? AND NOT flat) ON CONFLICT DO NOTHING",
                     (self.model.id, a, b, score, a, b),
                 ).rowcount
                 if new > 0 and score >= threshold:

@@ -22,6 +22,7 @@ from twinlens.messages import Embedded, Failed, ModelRef, Photo, Result
 from twinlens.roots import resolve
 from twinlens.settings import Settings
 from twinlens_worker.decode import Decoded, DecodeRequest, DecoderPool, KnownVectors
+from twinlens_worker.flatness import is_flat
 from twinlens_worker.models.descriptor import Descriptor
 from twinlens_worker.models.errors import BadOutputError
 
@@ -170,4 +171,5 @@ def _embedded(photo: Photo, item: Decoded, vector: bytes | None) -> Embedded:
         format=item.format,
         taken_at=item.taken_at,
         camera=item.camera,
+        flat=item.pixels is not None and is_flat(item.pixels),
     )
