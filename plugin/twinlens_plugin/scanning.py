@@ -9,8 +9,10 @@ from collections.abc import Callable, Sequence
 from twinlens import dispatch
 from twinlens.broker import make_app
 from twinlens.catalogue import Catalogue
+from twinlens.errors import SnapshotError
 from twinlens.models import get_model
 from twinlens.roots import Root, list_roots
+from twinlens.snapshot import read_manifest, snapshot_folder
 from twinlens_plugin.children import Child, python_module
 from twinlens_plugin.errors import ChildError
 from twinlens_plugin.interrupts import Interrupt
@@ -20,6 +22,10 @@ from twinlens_plugin.supervise import Supervised
 
 TICK_SECONDS = 0.2
 SWEEP_TRIES = 3
+REBUILD_SECONDS = 600.0
+"""How long a scan waits for a missing index: enough for 500,000 photos. What takes longer goes on in
+the next scan or watch; without an index answers are as right, only slower."""
+
 STALL_SECONDS = 20.0
 """With a broker: no photo done for so long, and we say that perhaps no worker is there."""
 
@@ -161,6 +167,35 @@ class Hands:
             )
 
 
+class Rebuild:
+    """Whether an index that is missing, after ``doctor --repair`` say, is yet to be made anew."""
+
+    def __init__(
+        self, session: Session, catalogue: Catalogue, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._session = session
+        self._catalogue = catalogue
+        self._clock = clock
+        self._until = clock() + REBUILD_SECONDS
+        self._is_due = not session.settings.broker and not self._has_index()
+
+    def is_due(self) -> bool:
+        """Tell whether to wait for the worker to publish an index; not for ever (a full disk)."""
+        if self._is_due and (self._has_index() or self._clock() > self._until):
+            self._is_due = False
+        return self._is_due
+
+    def _has_index(self) -> bool:
+        model = get_model(self._catalogue, "target")
+        if model is None or not self._catalogue.value("SELECT 1 FROM vectors LIMIT 1"):
+            return True  # there will be one, or nothing to put in it
+        try:
+            read_manifest(snapshot_folder(self._session.library.index, model), model)
+        except SnapshotError:
+            return False
+        return True
+
+
 def run_scan(
     session: Session,
     catalogue: Catalogue,
@@ -179,14 +214,16 @@ def run_scan(
     hands = Hands(session, catalogue, bar.say)
     sweep = Sweep(session, catalogue, roots, bar.say, accept_deletions=accept_deletions)
     # A first scan will need the worker: it loads its model while the watcher looks around.
+    rebuild = Rebuild(session, catalogue)
     needed = get_model(catalogue, "target") is None
     try:
         while True:
             sweeping = sweep.running()
             idle = caught_up(catalogue, session.settings)
-            if idle and not sweeping:
+            rebuilding = rebuild.is_due()
+            if idle and not sweeping and not rebuilding:
                 return True
-            needed = needed or not idle
+            needed = needed or not idle or rebuilding
             progress = counter.read()
             bar.show(progress)
             problems.tick()

@@ -173,6 +173,19 @@ def test_a_worker_that_cannot_run_is_an_error_with_its_reason(
     assert not Library(twinlens.folder).locked("worker")
 
 
+def test_a_scan_makes_a_missing_index_anew(twinlens: Cli, folder: Path):
+    """`doctor --repair`, then `scan`, leaves an index, though no photo is new."""
+    twinlens("scan", folder)
+    (snapshot,) = (twinlens.folder / "index").rglob("*.usearch")
+    snapshot.write_bytes(b"bit rot" + snapshot.read_bytes()[7:])
+    twinlens("doctor", code=1)
+    twinlens("doctor", "--repair")
+    assert not list((twinlens.folder / "index").rglob("*.usearch"))
+    twinlens("scan", folder)
+    assert list((twinlens.folder / "index").rglob("*.usearch"))
+    assert twinlens("doctor").stdout == "consistent\n"
+
+
 def test_a_folder_that_is_away_is_named(twinlens: Cli, folder: Path):
     """The scan of an empty mount point forgets nothing and exits with 1."""
     twinlens("scan", folder)
