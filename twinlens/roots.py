@@ -52,6 +52,9 @@ def list_roots(catalogue: Catalogue) -> list[Root]:
 def add_root(catalogue: Catalogue, folder: Path, *, now: float, name: str | None = None) -> Root:
     """Register ``folder`` and mark it; return the root, the existing one where it is known.
 
+    A folder that bears the marker of a root that is away is that root, renamed or mounted elsewhere:
+    it keeps what is known of its photos.
+
     Raises RootError where it is no readable folder, is the library, or overlaps another root.
     """
     real = Path(os.path.realpath(folder))
@@ -66,6 +69,15 @@ def add_root(catalogue: Catalogue, folder: Path, *, now: float, name: str | None
         roots = list_roots(catalogue)
         if known := [root for root in roots if root.folder == real]:
             return known[0]
+        if moved := _moved_root(real, roots):
+            roots.remove(moved)
+            _refuse_overlap(real, roots)
+            tx.execute(
+                "UPDATE roots SET path = ?, online = 1, reason = NULL WHERE id = ?",
+                (os.fsencode(real), moved.id),
+            )
+            add_event(tx, now, "online", root_id=moved.id, path=os.fsencode(real))
+            return next(root for root in list_roots(catalogue) if root.id == moved.id)
         _refuse_overlap(real, roots)
         if name in {root.name for root in roots}:
             raise RootError(f"{_shown(real)}: the name '{name}' is taken. Choose another.")
@@ -226,6 +238,14 @@ def _free_name(real: Path, roots: list[Root]) -> str:
     return next(
         name for name in (base, *(f"{base}-{i}" for i in range(2, 10_000))) if name not in taken
     )
+
+
+def _moved_root(real: Path, roots: list[Root]) -> Root | None:
+    markers = set(_markers(real))
+    for root in roots:
+        if root.marker in markers and why_offline(root) is not None:
+            return root
+    return None
 
 
 def _place_marker(real: Path, marker: str) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -334,3 +335,23 @@ def test_root_is_removed_in_parts(
     assert roots.remove_root(catalogue, root) == 7
     for table in ("files", "jobs", "roots", "contents"):
         assert catalogue.value(f"SELECT count(*) FROM {table}") == 0, table
+
+
+def test_renamed_folder_is_the_same_root(catalogue: Catalogue, root: Root, tmp_path: Path):
+    """A folder that bears the marker of a root that is away takes its place, photos and all."""
+    ledger.record(catalogue, root.id, [(b"a.jpg", FileStat(1, 1, 1, 1))], now=0.0)
+    renamed = root.folder.rename(tmp_path / "renamed")
+    again = add_root(catalogue, renamed, now=1.0)
+    assert (again.id, again.name, again.folder, again.online) == (root.id, root.name, renamed, True)
+    assert catalogue.value("SELECT count(*) FROM files") == 1
+    assert why_offline(again) is None
+
+
+def test_copied_folder_is_another_root(catalogue: Catalogue, root: Root, tmp_path: Path):
+    """A copy with its marker, beside the folder that is still there, is a root of its own."""
+    copy = tmp_path / "copy"
+    shutil.copytree(root.folder, copy)
+    other = add_root(catalogue, copy, now=1.0)
+    assert other.id != root.id
+    assert other.marker != root.marker
+    assert find_root(catalogue, root.folder) == root

@@ -385,6 +385,22 @@ def test_new_and_removed_roots_are_noticed(
     assert catalogue.value(of_other, (added.id,)) == 0
 
 
+def test_a_renamed_root_is_followed_under_its_new_name(
+    photos: Photos, start: Start, catalogue: Catalogue, tmp_path: Path
+) -> None:
+    """Once `twinlens scan` was told the new name, its events count again; no row is lost."""
+    photos.write("a.jpg")
+    watcher = start()
+    wait_until(lambda: photos.live() == ["a.jpg"], watcher)
+    renamed = photos.root.folder.rename(tmp_path / "renamed")
+    wait_until(lambda: "offline" in watcher.said(), watcher)
+    again = add_root(catalogue, renamed, now=0)
+    assert again.id == photos.root.id
+    (renamed / "b.jpg").touch()
+    wait_until(lambda: photos.live() == ["a.jpg", "b.jpg"], watcher)
+    assert catalogue.value("SELECT count(*) FROM files") == 2
+
+
 def test_a_broker_that_is_down_does_not_stop_the_recording(
     photos: Photos, start: Start, model: Model
 ) -> None:

@@ -95,7 +95,12 @@ class Service:
             for root in list_roots(self._catalogue)
             if self._only is None or root.id in self._only
         }
-        for gone in self._watches.keys() - roots.keys():
+        moved = {
+            root_id
+            for root_id, watch in self._watches.items()
+            if root_id in roots and roots[root_id].path != watch.follower.root.path
+        }
+        for gone in self._watches.keys() - roots.keys() | moved:
             log.info("%s: watched no longer", self._watches[gone].name)
             self._watches.pop(gone).close()
         for root_id, root in roots.items():
