@@ -14,10 +14,10 @@ from twinlens import ledger, vectors
 from twinlens.catalogue import Catalogue
 from twinlens.filestat import FileStat
 from twinlens.messages import Embedded, ModelRef
-from twinlens.models import Model, set_target
 from twinlens.roots import Root, add_root
 from twinlens_worker.commit import commit
 from twinlens_worker.models.descriptor import describe
+from twinlens_worker.target import make_target
 
 BATCH = 32
 """Photos committed together, as the worker does by default."""
@@ -28,20 +28,6 @@ COPIES = 0.02
 _CHUNK = 4096
 
 
-def make_target(catalogue: Catalogue) -> Model:
-    """Make the bundled model the target, as the first worker does."""
-    info = describe("pocket")
-    model, _ = set_target(
-        catalogue,
-        name=info.name,
-        digest=info.digest,
-        dimension=info.dimension,
-        input_size=info.input_size,
-        copy_threshold=info.copy_threshold,
-    )
-    return model
-
-
 class Filler:
     """Adds photos of one root to a catalogue, a batch at a time."""
 
@@ -49,7 +35,7 @@ class Filler:
         """Register ``folder``, which is made and stays empty."""
         folder.mkdir(parents=True)
         self._catalogue = catalogue
-        self.model = make_target(catalogue)
+        self.model = make_target(catalogue, describe("pocket"))
         self.root: Root = add_root(catalogue, folder, now=time.time())
         self._vectors = _made_vectors(self.model.dimension)
         self.count = 0

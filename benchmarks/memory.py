@@ -20,7 +20,7 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks import filling, photos
+from benchmarks import photos
 from benchmarks.programs import caught_up, tree, wait_until, wait_until_warm, worker, workspace
 from benchmarks.tables import Table, megabytes, show
 from twinlens import ledger
@@ -28,6 +28,8 @@ from twinlens.catalogue import Catalogue
 from twinlens.filestat import FileStat
 from twinlens.library import Library
 from twinlens.roots import Root, add_root
+from twinlens_worker.models.descriptor import describe
+from twinlens_worker.target import make_target
 
 KINDS = ("baseline", "progressive", "png", "tiff")
 NAMES = {"baseline": "JPEG", "progressive": "JPEG, progressive", "png": "PNG", "tiff": "TIFF"}
@@ -62,7 +64,7 @@ def _measure(folder: Path, sources: dict[str, Path]) -> dict[str, Peak]:
     library.create()
     (folder / "photos").mkdir()
     with Catalogue.open(library.catalogue) as catalogue:
-        filling.make_target(catalogue)
+        make_target(catalogue, describe("pocket"))
         root = add_root(catalogue, folder / "photos", now=time.time())
         peaks = {"no photo": _peak(catalogue, root, [])}
         peaks |= {kind: _peak(catalogue, root, [path]) for kind, path in sources.items()}

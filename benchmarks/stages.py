@@ -21,12 +21,12 @@ from twinlens.catalogue import Catalogue
 from twinlens.filestat import FileStat
 from twinlens.library import Library
 from twinlens.messages import Embedded, ModelRef, Photo
-from twinlens.models import set_target
 from twinlens.roots import add_root
 from twinlens_worker.commit import commit
 from twinlens_worker.decode import Decoded, DecodeRequest, DecoderPool, decoder, picture
 from twinlens_worker.indexer import open_indexer
 from twinlens_worker.models.descriptor import Descriptor, load
+from twinlens_worker.target import make_target
 
 OTHER = "decoder, what remains"
 ROUND_TRIPS = 200
@@ -137,14 +137,7 @@ def _embed_and_commit(
     import numpy as np
 
     info = descriptor.info
-    target, _ = set_target(
-        catalogue,
-        name=info.name,
-        digest=info.digest,
-        dimension=info.dimension,
-        input_size=info.input_size,
-        copy_threshold=info.copy_threshold,
-    )
+    target = make_target(catalogue, info)
     files = _recorded(watch, catalogue, folder, len(decoded))
     pixels = np.stack([item.pixels for item in decoded if item.pixels is not None])
     descriptor.embed(pixels)

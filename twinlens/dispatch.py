@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from twinlens import broker, ledger
 from twinlens.catalogue import Catalogue, set_meta
 from twinlens.errors import BrokerError
-from twinlens.messages import QUEUE_EMBED, TASK_EMBED, ModelRef, Photo, embed_message
+from twinlens.messages import QUEUE_EMBED, TASK_EMBED, ModelRef, embed_message
 from twinlens.models import get_model
 from twinlens.settings import Settings
 
@@ -70,12 +70,8 @@ class Dispatcher:
         # Looked at first: with 200,000 photos of an unplugged disk waiting, to find that none can be
         # leased takes 0.1 s, within a transaction that keeps the watcher from recording.
         while ledger.has_work(self._catalogue) and (jobs := self._lease_batch()):
-            photos = [
-                Photo(job.file_id, job.generation, job.root, job.root_path, job.path, job.size)
-                for job in jobs
-            ]
             try:
-                broker.send(self._app, TASK_EMBED, embed_message(model, photos))
+                broker.send(self._app, TASK_EMBED, embed_message(model, jobs))
             except BaseException:
                 ledger.release(self._catalogue, [job.file_id for job in jobs])
                 raise

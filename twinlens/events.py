@@ -5,6 +5,7 @@ Kinds: ``added changed moved deleted returned failed duplicate offline online``.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from dataclasses import dataclass
 
@@ -41,6 +42,16 @@ def add_event(
     tx.execute(
         "INSERT INTO events (at, kind, root_id, path, other, detail) VALUES (?, ?, ?, ?, ?, ?)",
         (at, kind, root_id, path, other, detail),
+    )
+
+
+def add_duplicate(
+    tx: sqlite3.Connection, at: float, new: sqlite3.Row, twin: sqlite3.Row, *, detail: str
+) -> None:
+    """Append that ``new`` (``root_id``, ``path``) duplicates ``twin`` (``root_path``, ``path``)."""
+    other = os.path.join(twin["root_path"], twin["path"])  # noqa: PTH118  bytes
+    add_event(
+        tx, at, "duplicate", root_id=new["root_id"], path=new["path"], other=other, detail=detail
     )
 
 

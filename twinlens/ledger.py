@@ -23,7 +23,7 @@ from twinlens.catalogue import Catalogue
 from twinlens.contents import drop_orphans
 from twinlens.events import add_event
 from twinlens.filestat import FileStat
-from twinlens.messages import writable
+from twinlens.messages import Photo, writable
 
 MAX_LAPSES = 5
 ALONE_FROM_LAPSE = 2
@@ -34,15 +34,9 @@ wrong (an empty battery, a mistyped year). Waiting for it would take as long as 
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    """A photo to embed."""
+class Job(Photo):
+    """A photo to embed, as the ledger hands it out."""
 
-    file_id: int
-    generation: int
-    root: str
-    root_path: bytes
-    path: bytes
-    size: int
     lapses: int
 
 

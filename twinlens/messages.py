@@ -87,7 +87,7 @@ def embed_message(model: ModelRef, photos: Sequence[Photo]) -> dict[str, Any]:
     return {
         "v": VERSION,
         "model": dataclasses.asdict(model),
-        "photos": [_as_json(photo) for photo in photos],
+        "photos": [_as_json(Photo, photo) for photo in photos],
     }
 
 
@@ -105,8 +105,8 @@ def commit_message(model: ModelRef, results: Sequence[Result]) -> dict[str, Any]
     return {
         "v": VERSION,
         "model": dataclasses.asdict(model),
-        "embedded": [_as_json(item) for item in results if isinstance(item, Embedded)],
-        "failed": [_as_json(item) for item in results if isinstance(item, Failed)],
+        "embedded": [_as_json(Embedded, item) for item in results if isinstance(item, Embedded)],
+        "failed": [_as_json(Failed, item) for item in results if isinstance(item, Failed)],
     }
 
 
@@ -152,8 +152,10 @@ def writable(text: str) -> str:
     return text.encode("utf-8", errors="backslashreplace").decode("utf-8")
 
 
-def _as_json(item: Any) -> dict[str, Any]:  # noqa: ANN401  any of the dataclasses above
-    return {name: _as_value(value) for name, value in dataclasses.asdict(item).items()}
+def _as_json(kind: type[T], item: T) -> dict[str, Any]:
+    """Return the fields that ``kind`` has: what an item knows beyond them is not sent."""
+    fields = dataclasses.fields(kind)  # type: ignore[arg-type]
+    return {field.name: _as_value(getattr(item, field.name)) for field in fields}
 
 
 def _as_value(value: object) -> object:

@@ -28,6 +28,7 @@ from twinlens_worker.embedded import EmbeddedLoop
 from twinlens_worker.indexing import IndexingThread
 from twinlens_worker.models.descriptor import describe
 from twinlens_worker.pipeline import Pipeline, Started
+from twinlens_worker.target import make_target
 
 from .conftest import write_photo
 
@@ -145,15 +146,7 @@ def test_model_switched_in_mid_import(
     weights = _other_weights(tmp_path)
     other = describe("pocket", weights=weights)
     assert other.digest != info.digest
-    models.set_target(
-        catalogue,
-        name=other.name,
-        digest=other.digest,
-        dimension=other.dimension,
-        input_size=other.input_size,
-        copy_threshold=other.copy_threshold,
-        weights=str(weights),
-    )
+    make_target(catalogue, other, weights)
     assert models.get_model(catalogue, "serving") == first
     wait_for(
         lambda: models.get_model(catalogue, "serving") == models.get_model(catalogue, "target"),

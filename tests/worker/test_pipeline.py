@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from twinlens import models, vectors
+from twinlens import vectors
 from twinlens.asking import ask_worker
 from twinlens.catalogue import Catalogue
 from twinlens.errors import DecodeError, PhotoError
@@ -23,6 +23,7 @@ from twinlens_worker.commit import commit
 from twinlens_worker.decode import KnownVectors
 from twinlens_worker.local_socket import LocalSocket
 from twinlens_worker.pipeline import Pipeline
+from twinlens_worker.target import make_target
 
 from .conftest import Recorder, write_photo
 from .fakes import GridDescriptor
@@ -94,14 +95,7 @@ def test_known_content_is_not_embedded_again(
 ):
     """A copy of a known photo, under any name, costs a hash and no embedding (#10)."""
     info = GridDescriptor().info
-    model, _ = models.set_target(
-        catalogue,
-        name=info.name,
-        digest=info.digest,
-        dimension=info.dimension,
-        input_size=info.input_size,
-        copy_threshold=info.copy_threshold,
-    )
+    model = make_target(catalogue, info)
     write_photo(tmp_path / "a.jpg", 1)
     (tmp_path / "b.jpg").write_bytes((tmp_path / "a.jpg").read_bytes())
     known = KnownVectors(library.catalogue, model.id)

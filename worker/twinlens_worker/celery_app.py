@@ -37,10 +37,9 @@ from twinlens.messages import (
     read_embed,
 )
 from twinlens.settings import Settings
-from twinlens_worker.commit import commit
+from twinlens_worker.commit import commit_patiently
 from twinlens_worker.indexing import IndexingThread
 from twinlens_worker.local_socket import LocalSocket, answer_query
-from twinlens_worker.patience import patiently
 from twinlens_worker.pipeline import Pipeline
 from twinlens_worker.target import ensure_target, load_descriptor, weights_file
 
@@ -161,17 +160,7 @@ def register_commit(
     def commit_results(body: Any) -> None:  # noqa: ANN401
         with _bad_message_dropped():
             model, results = read_commit(body)
-            patiently(
-                lambda: commit(
-                    catalogue,
-                    model,
-                    results,
-                    now=time.time(),
-                    max_attempts=settings.max_attempts,
-                    settle_seconds=settings.settle_seconds,
-                ),
-                never,
-            )
+            commit_patiently(catalogue, settings, model, results, never)
             committed()
 
 

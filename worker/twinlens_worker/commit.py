@@ -12,16 +12,20 @@ from __future__ import annotations
 import dataclasses
 import logging
 import sqlite3
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from threading import Event
 from typing import Any
 
 from twinlens import ledger, vectors
 from twinlens.catalogue import Catalogue
 from twinlens.contents import drop_orphans
 from twinlens.errors import BadVectorError, CatalogueError, ChangedError, VanishedError
-from twinlens.events import add_event
+from twinlens.events import add_duplicate, add_event
 from twinlens.messages import Embedded, Failed, ModelRef, Result
+from twinlens.settings import Settings
+from twinlens_worker.patience import patiently
 from twinlens_worker.vanished import NOT_FOUND, NOT_FOUND_REASON, Search, search
 
 log = logging.getLogger("twinlens.worker")
@@ -74,6 +78,27 @@ def commit(
             target["id"], target["dimension"], now, max_attempts, settle_seconds, found
         )
         return sum(_commit_one(tx, context, result) for result in results)
+
+
+def commit_patiently(
+    catalogue: Catalogue,
+    settings: Settings,
+    model: ModelRef,
+    results: Sequence[Result],
+    stop: Event,
+) -> None:
+    """Commit the results of one batch now; wait while the disk is full, until stopped."""
+    patiently(
+        lambda: commit(
+            catalogue,
+            model,
+            results,
+            now=time.time(),
+            max_attempts=settings.max_attempts,
+            settle_seconds=settings.settle_seconds,
+        ),
+        stop,
+    )
 
 
 def _commit_one(tx: sqlite3.Connection, context: Context, result: Result) -> bool:
@@ -204,13 +229,4 @@ def _say_new(tx: sqlite3.Connection, now: float, file: sqlite3.Row, content_id: 
         (content_id, file["id"]),
     ).fetchone()
     if twin is not None:
-        other = twin["root_path"].rstrip(b"/") + b"/" + twin["path"]
-        add_event(
-            tx,
-            now,
-            "duplicate",
-            root_id=file["root_id"],
-            path=file["path"],
-            other=other,
-            detail="identical",
-        )
+        add_duplicate(tx, now, file, twin, detail="identical")

@@ -11,10 +11,10 @@ from threading import Event
 from twinlens import ledger
 from twinlens.catalogue import Catalogue
 from twinlens.library import Library
-from twinlens.messages import ModelRef, Photo
+from twinlens.messages import ModelRef
 from twinlens.models import Model, get_model
 from twinlens.settings import Settings
-from twinlens_worker.commit import commit
+from twinlens_worker.commit import commit_patiently
 from twinlens_worker.decode import KnownVectors
 from twinlens_worker.indexing import IndexingThread
 from twinlens_worker.local_socket import LocalSocket
@@ -126,13 +126,7 @@ class EmbeddedLoop:
     def _lease_and_start(self) -> Started:
         if not ledger.has_work(self._catalogue):
             return []
-        jobs = patiently(self._lease, self._stop) or []
-        return self._pipeline.start(
-            [
-                Photo(job.file_id, job.generation, job.root, job.root_path, job.path, job.size)
-                for job in jobs
-            ]
-        )
+        return self._pipeline.start(patiently(self._lease, self._stop) or [])
 
     def _lease(self) -> list[ledger.Job]:
         return ledger.lease(
@@ -145,17 +139,7 @@ class EmbeddedLoop:
 
     def _finish_and_commit(self, started: Started) -> None:
         results = self._pipeline.finish(started)
-        patiently(
-            lambda: commit(
-                self._catalogue,
-                self._pipeline.model,
-                results,
-                now=time.time(),
-                max_attempts=self._settings.max_attempts,
-                settle_seconds=self._settings.settle_seconds,
-            ),
-            self._stop,
-        )
+        commit_patiently(self._catalogue, self._settings, self._pipeline.model, results, self._stop)
         self._indexing.wake()
 
     def _give_back(self, started: Started) -> None:

@@ -18,7 +18,7 @@ import numpy as np
 from twinlens import pairs, snapshot, vectors
 from twinlens.catalogue import Catalogue
 from twinlens.errors import SnapshotError
-from twinlens.events import add_event
+from twinlens.events import add_duplicate
 from twinlens.library import Library
 from twinlens.models import Model
 from twinlens.settings import Settings
@@ -228,15 +228,7 @@ class Indexer:
         ]
         if None in files:
             return
-        add_event(
-            tx,
-            self._clock(),
-            "duplicate",
-            root_id=files[0]["root_id"],
-            path=files[0]["path"],
-            other=files[1]["root_path"].rstrip(b"/") + b"/" + files[1]["path"],
-            detail=f"copy {score:.2f}",
-        )
+        add_duplicate(tx, self._clock(), *files, detail=f"copy {score:.2f}")
 
 
 @contextlib.contextmanager

@@ -88,7 +88,7 @@ class IndexingThread:
                 self._wake.clear()
                 if self._catch_up(catalogue, indexer):
                     quiet_since = self._clock()
-                quiet = time.monotonic() - quiet_since >= IDLE_SECONDS
+                quiet = self._clock() - quiet_since >= IDLE_SECONDS
                 if indexer.behind >= self._settings.snapshot_tail or (quiet and indexer.behind):
                     self.publish(indexer)
                 if stopping or get_model(catalogue, "target") != model:

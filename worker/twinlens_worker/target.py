@@ -20,12 +20,12 @@ def ensure_target(catalogue: Catalogue, settings: Settings) -> Model:
     """
     target = get_model(catalogue, "target")
     if target is None:
-        return _make_target(catalogue, describe(DEFAULT_MODEL))
+        return make_target(catalogue, describe(DEFAULT_MODEL))
     info = describe(target.name, weights=weights_file(settings, target))
     if info.digest == target.digest:
         return target
     if target.weights is None and target.name == DEFAULT_MODEL:
-        return _make_target(catalogue, info)
+        return make_target(catalogue, info)
     raise ModelError(
         f"{target.weights or target.name}: these weights ({info.digest[:12]}) are not those that the"
         f" library was embedded with ({target.digest[:12]}). Put the old file back, or run:"
@@ -52,7 +52,8 @@ def load_descriptor(settings: Settings, wanted: ModelRef, weights: Path | None) 
     return descriptor
 
 
-def _make_target(catalogue: Catalogue, info: DescriptorInfo) -> Model:
+def make_target(catalogue: Catalogue, info: DescriptorInfo, weights: Path | None = None) -> Model:
+    """Make a described model the target and return it; photos without its vectors are queued."""
     model, _ = set_target(
         catalogue,
         name=info.name,
@@ -60,5 +61,6 @@ def _make_target(catalogue: Catalogue, info: DescriptorInfo) -> Model:
         dimension=info.dimension,
         input_size=info.input_size,
         copy_threshold=info.copy_threshold,
+        weights=str(weights) if weights else None,
     )
     return model
