@@ -3,7 +3,8 @@
 A 4x4 stride-4 stem, four residual stages, generalised-mean pooling (Radenović et al., "Fine-tuning
 CNN image retrieval with no human annotation", 2018) and one linear layer. The second convolution
 of a block works in groups of 16 channels: it costs a fraction of the first and lost nothing that
-we could measure.
+we could measure. The linear layer reads the last two stages: what is in the picture, and the finer
+detail that tells a copy from another photo of the same thing.
 """
 
 from dataclasses import dataclass
@@ -24,8 +25,13 @@ class PocketShape:
     """What decides the layout of the weights."""
 
     channels: tuple[int, ...] = (32, 64, 128, 224)
-    blocks: tuple[int, ...] = (1, 2, 2, 1)
+    blocks: tuple[int, ...] = (1, 2, 3, 2)
     dimension: int = 256
+
+    @property
+    def pooled(self) -> int:
+        """How many numbers the linear layer reads: the channels of the last two stages."""
+        return sum(self.channels[-2:])
 
 
 class ConvNorm(nn.Module):
@@ -94,15 +100,16 @@ class PocketNet(nn.Module):
         self.shape = shape or PocketShape()
         channels = self.shape.channels
         self.stem = ConvNorm(3, channels[0], 4, stride=4, folded=folded)
-        layers: list[nn.Module] = []
+        self.stages = nn.ModuleList()
         width = channels[0]
         for stage, (outputs, depth) in enumerate(zip(channels, self.shape.blocks, strict=True)):
+            blocks = nn.Sequential()
             for position in range(depth):
                 stride = 2 if stage > 0 and position == 0 else 1
-                layers.append(Block(width, outputs, stride=stride, folded=folded))
+                blocks.append(Block(width, outputs, stride=stride, folded=folded))
                 width = outputs
-        self.stages = nn.Sequential(*layers)
-        self.head = nn.Linear(width, self.shape.dimension)
+            self.stages.append(blocks)
+        self.head = nn.Linear(self.shape.pooled, self.shape.dimension)
 
     def forward(self, images: Tensor) -> Tensor:
         """Return L2-normalised embeddings, f32."""
@@ -110,8 +117,16 @@ class PocketNet(nn.Module):
 
     def project(self, images: Tensor) -> Tensor:
         """Return embeddings before normalisation, (N, dimension)."""
-        features = self.stages(F.relu(self.stem(images), inplace=True))
-        return self.head(gem(features))  # type: ignore[no-any-return]
+        return self.head(self.pool(images))  # type: ignore[no-any-return]
+
+    def pool(self, images: Tensor) -> Tensor:
+        """Return what the linear layer reads, (N, shape.pooled)."""
+        features = F.relu(self.stem(images), inplace=True)
+        pooled = []
+        for stage in self.stages:
+            features = stage(features)
+            pooled.append(features)
+        return torch.cat([gem(features) for features in pooled[-2:]], dim=1)
 
     def fold(self) -> None:
         """Fold every normalisation into its convolution, in place: same output, less work."""

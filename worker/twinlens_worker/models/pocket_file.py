@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from twinlens_worker.models.pocket import PocketNet, PocketShape
 
 BUNDLED: Final = Path(__file__).with_name("pocket.safetensors")
-FORMAT: Final = "twinlens-pocket-1"
+FORMAT: Final = "twinlens-pocket-2"
 
 
 @dataclass(frozen=True)
