@@ -12,7 +12,7 @@ from twinlens.catalogue import Catalogue
 
 
 def drop_orphans(tx: sqlite3.Connection, content_id: int | None = None, *, most: int = -1) -> int:
-    """Forget contents that no file points to, with vectors and pairs; return how many.
+    """Forget contents that no file points to, with vectors, pairs and relations; return how many.
 
     With ``content_id`` only that one is looked at; ``most`` is how many are dropped at most, -1 for
     all. Each vector dropped is logged, so that the index
@@ -33,6 +33,11 @@ def drop_orphans(tx: sqlite3.Connection, content_id: int | None = None, *, most:
     )
     for sql in (
         "DELETE FROM vectors WHERE content_id IN (SELECT id FROM orphans)",
+        *(
+            f"DELETE FROM {table} WHERE {end} IN (SELECT id FROM orphans)"  # noqa: S608
+            for table in ("relations", "unverified")
+            for end in ("a", "b")
+        ),
         # By model first, as the indexes are: else each changed photo goes through all pairs, 90 ms
         # within the write transaction where there are 400,000.
         *(

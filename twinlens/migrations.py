@@ -139,5 +139,45 @@ def m005_flat(db: Database) -> None:
     db.table("contents").add_column("flat", int, not_null_default=0)
 
 
-MIGRATIONS: tuple[Migration, ...] = (m001_photos, m002_ledger, m003_vectors, m004_events, m005_flat)
+def m010_relations(db: Database) -> None:
+    """What two contents are to each other, as verification found; see ``twinlens.relations``."""
+    db.execute(
+        "CREATE TABLE relations (a INTEGER NOT NULL, b INTEGER NOT NULL,"
+        " kind TEXT NOT NULL,"
+        " probability REAL NOT NULL,"  # that both show one shot
+        " detail TEXT NOT NULL,"  # JSON: done, words, overlap, transform, score
+        " verifier INTEGER NOT NULL,"  # version of the code that judged
+        " PRIMARY KEY (a, b), CHECK (a < b)) STRICT, WITHOUT ROWID"
+    )
+    db.table("relations").create_index(["b"])
+    # By the newer content first, so that its features are made once for all its candidates.
+    db.execute(
+        "CREATE TABLE unverified (b INTEGER NOT NULL, a INTEGER NOT NULL, score REAL NOT NULL,"
+        " PRIMARY KEY (b, a), CHECK (a < b)) STRICT, WITHOUT ROWID"
+    )
+    db.table("unverified").create_index(["a"])
+    # A trigger: whoever finds a pair, in the same transaction it is one to be verified. What the
+    # two tables do not share says the same, but to know it both would have to be read whole.
+    db.execute(
+        "CREATE TRIGGER pair_to_verify AFTER INSERT ON pairs WHEN NOT EXISTS"
+        " (SELECT 1 FROM relations WHERE a = NEW.a AND b = NEW.b)"
+        " BEGIN INSERT OR IGNORE INTO unverified (b, a, score)"
+        " VALUES (NEW.b, NEW.a, NEW.score); END"
+    )
+    contents = db.table("contents")
+    contents.add_column("pixels", bytes)  # hash of the small decoded picture and the photo's size
+    contents.add_column("burst", str)  # Apple's BurstUUID, Google's BurstID
+    contents.add_column("document", str)  # xmpMM:OriginalDocumentID, else DocumentID
+    contents.add_column("derived_from", str)  # the document that xmpMM:DerivedFrom names
+    contents.create_index(["pixels"])
+
+
+MIGRATIONS: tuple[Migration, ...] = (
+    m001_photos,
+    m002_ledger,
+    m003_vectors,
+    m004_events,
+    m005_flat,
+    m010_relations,
+)
 VERSION = len(MIGRATIONS)

@@ -1,0 +1,158 @@
+"""Relations: what two contents are to each other, found once and kept in the catalogue.
+
+A pair is *unverified* from the moment the index finds it (a trigger of migration m010 sees to that)
+until the worker has compared the two pictures; then it has a relation. Relations hang on contents,
+so that they outlive renames, rescans and models.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from twinlens.catalogue import Catalogue
+
+IDENTICAL: Final = "identical"
+"""Same bytes: one content, so that no row in the table says it."""
+SAME_PIXELS: Final = "same-pixels"
+"""Same picture to the last pixel, other metadata or another container."""
+COPY: Final = "copy"
+"""Same shot over nearly the whole frame: saved again, resized."""
+EDIT: Final = "edit"
+"""Same shot, changed: ``detail.done`` says how."""
+BURST: Final = "burst"
+"""Another frame of the same moment. Never a duplicate."""
+PAIR: Final = "pair"
+"""RAW + JPEG, HEIC + JPEG, live photo: one photo in two forms. Never a duplicate."""
+SIMILAR: Final = "similar"
+"""Looks alike, no more."""
+
+KINDS: Final = (IDENTICAL, SAME_PIXELS, COPY, EDIT, BURST, PAIR, SIMILAR)
+DUPLICATES: Final = frozenset({IDENTICAL, SAME_PIXELS, COPY, EDIT})
+"""Kinds of which one of the two photos is to spare."""
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """What was found, as the column ``detail`` holds it in JSON."""
+
+    words: str
+    """For people: ``crop to 42 %, grey``."""
+    done: Mapping[str, Any] = field(default_factory=dict)
+    """What was done to one of them, by name: ``crop`` (share of the larger frame that is left),
+    ``rotated`` (degrees, clockwise, of b against a), ``mirrored``, ``grey``, ``border``, ``overlay``
+    and ``tone``. See docs/guide.md."""
+    overlap: float = 0.0
+    """Share of the smaller frame that both show, 0 to 1; 0 where they could not be aligned."""
+    transform: tuple[float, ...] | None = None
+    """3 x 3, row by row: takes a point of a to the same point of b, both in the unit square (x to the
+    right, y down, of the upright picture). None where they could not be aligned."""
+    score: float = 0.0
+    """Cosine similarity of the descriptors that made them a candidate."""
+
+    def to_json(self) -> str:
+        """Return the stored form."""
+        fields = {name: getattr(self, name) for name in self.__slots__}
+        return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> Detail:
+        """Read the stored form."""
+        fields = json.loads(text)
+        transform = fields.pop("transform", None)
+        return cls(**fields, transform=tuple(transform) if transform else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """What contents ``a`` and ``b`` are to each other, a < b."""
+
+    a: int
+    b: int
+    kind: str
+    probability: float
+    """That both show one shot, 0 to 1, whatever the kind: near 1 for copies, near 0 for bursts."""
+    detail: Detail
+    verifier: int
+    """Version of the code that judged: pairs judged by an older one are verified again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """Two contents to be compared, a < b, and their descriptors' cosine similarity."""
+
+    a: int
+    b: int
+    score: float
+
+
+def related(catalogue: Catalogue, kinds: Iterable[str] = KINDS) -> Iterable[Relation]:
+    """Yield the relations of these kinds between two contents, by a and b."""
+    wanted = tuple(kinds)
+    for row in catalogue.iterate(
+        "SELECT a, b, kind, probability, detail, verifier FROM relations"  # noqa: S608
+        f" WHERE kind IN ({','.join('?' * len(wanted))}) ORDER BY a, b",
+        wanted,
+    ):
+        yield _relation(row)
+
+
+def relation(catalogue: Catalogue, first: int, second: int) -> Relation | None:
+    """Return what two contents are to each other, None where they were never compared."""
+    row = catalogue.row(
+        "SELECT a, b, kind, probability, detail, verifier FROM relations WHERE a = ? AND b = ?",
+        (min(first, second), max(first, second)),
+    )
+    return None if row is None else _relation(row)
+
+
+def unverified(catalogue: Catalogue, limit: int) -> list[Candidate]:
+    """Return up to ``limit`` pairs that wait to be compared, those of one newer content together."""
+    rows = catalogue.rows("SELECT a, b, score FROM unverified ORDER BY b, a LIMIT ?", (limit,))
+    return [Candidate(**row) for row in rows]
+
+
+def are_verified(catalogue: Catalogue) -> bool:
+    """Tell whether no pair waits to be compared."""
+    return catalogue.value("SELECT 1 FROM unverified LIMIT 1") is None
+
+
+def store(tx: sqlite3.Connection, relation: Relation) -> None:
+    """Store what a comparison found; the pair no longer waits."""
+    tx.execute(
+        "INSERT INTO relations (a, b, kind, probability, detail, verifier)"
+        # Forgotten while it was compared: then there is nothing to relate.
+        " SELECT ?, ?, ?, ?, ?, ? WHERE (SELECT count(*) FROM contents WHERE id IN (?, ?)) = 2"
+        " ON CONFLICT (a, b) DO UPDATE SET kind = excluded.kind,"
+        " probability = excluded.probability, detail = excluded.detail,"
+        " verifier = excluded.verifier",
+        (
+            relation.a,
+            relation.b,
+            relation.kind,
+            relation.probability,
+            relation.detail.to_json(),
+            relation.verifier,
+            relation.a,
+            relation.b,
+        ),
+    )
+    tx.execute("DELETE FROM unverified WHERE a = ? AND b = ?", (relation.a, relation.b))
+
+
+def verify_again(tx: sqlite3.Connection, verifier: int) -> int:
+    """Have pairs that an older verifier judged compared again; return how many."""
+    return tx.execute(
+        "INSERT OR IGNORE INTO unverified (b, a, score)"
+        " SELECT b, a, coalesce(json_extract(detail, '$.score'), 0) FROM relations"
+        " WHERE verifier < ?",
+        (verifier,),
+    ).rowcount
+
+
+def _relation(row: sqlite3.Row) -> Relation:
+    a, b, kind, probability, detail, verifier = row
+    return Relation(a, b, kind, probability, Detail.from_json(detail), verifier)
