@@ -139,6 +139,21 @@ def m005_flat(db: Database) -> None:
     db.table("contents").add_column("flat", int, not_null_default=0)
 
 
+def m007_labels(db: Database) -> None:
+    """What a classifier names in a photo, for models whose labels are kept."""
+    db.table("models").add_column("labels", int, not_null_default=0)  # whether they are kept
+    # A photo in which nothing was named has no rows below: whether it was asked is said here.
+    db.table("vectors").add_column("labelled", int, not_null_default=0)
+    db.execute(
+        "CREATE TABLE labels (content_id INTEGER NOT NULL REFERENCES contents (id),"
+        " model_id INTEGER NOT NULL REFERENCES models (id),"
+        " label TEXT NOT NULL, probability REAL NOT NULL,"
+        " PRIMARY KEY (content_id, model_id, label)) STRICT, WITHOUT ROWID"
+    )
+    # By name, the surest first.
+    db.table("labels").create_index(["model_id", "label", "probability"])
+
+
 def m010_relations(db: Database) -> None:
     """What two contents are to each other, as verification found; see ``twinlens.relations``."""
     db.execute(
@@ -178,6 +193,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     m003_vectors,
     m004_events,
     m005_flat,
+    m007_labels,
     m010_relations,
 )
 VERSION = len(MIGRATIONS)
