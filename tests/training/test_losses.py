@@ -19,19 +19,35 @@ def test_views_of_one_photo_that_agree_cost_less():
     assert losses.info_nce(basis, basis.roll(1, 0)) > 5
 
 
-def test_the_right_teacher_vector_must_win_over_the_whole_bank():
+def in_bank(views: torch.Tensor, rows: torch.Tensor, bank: torch.Tensor) -> torch.Tensor:
+    """The cost of finding rows in a bank whose twins it tells itself."""
+    return losses.bank_contrast(views, rows, bank, losses.twins_of(rows, bank), 0.07)
+
+
+def test_the_right_vector_must_win_over_the_whole_bank():
     """Its own row costs nothing, another row costs much."""
     bank, rows = torch.eye(8), torch.arange(8)
-    assert losses.teacher_contrast(bank, rows, bank) < 1e-4
-    assert losses.teacher_contrast(bank.roll(1, 0), rows, bank) > 5
+    assert in_bank(bank, rows, bank) < 1e-4
+    assert in_bank(bank.roll(1, 0), rows, bank) > 5
 
 
 def test_photos_that_the_teacher_calls_twins_are_not_pushed_apart():
     """A second shot of the same thing is not a wrong answer."""
     bank = torch.eye(8)
     bank[1] = normalize(bank[0] + 0.1 * bank[1], dim=0)
-    cost = losses.teacher_contrast(bank[:1], torch.tensor([0]), bank)
-    assert cost < 1e-4
+    assert in_bank(bank[:1], torch.tensor([0]), bank) < 1e-4
+    assert (
+        losses.bank_contrast(bank[:1], torch.tensor([0]), bank, torch.zeros(1, 8) > 0, 0.07) > 0.5
+    )
+
+
+def test_an_edited_view_must_win_over_what_the_network_remembers_of_other_photos():
+    """Where the memory holds a view's own photo the cost is small, where another's it is large."""
+    views, teacher, rows = unit(4, 8), torch.eye(8)[:4], torch.arange(4)
+    for memory, low in ((views, True), (views.roll(1, 0), False)):
+        banks = losses.Banks(teacher, memory)
+        _, parts = losses.total(views, views, rows, banks, losses.Weights())
+        assert (parts["memory"] < 0.5) is low
 
 
 def test_spread_is_cheaper_than_a_clump():
@@ -44,9 +60,10 @@ def test_spread_is_cheaper_than_a_clump():
 def test_pictures_without_a_teacher_vector_leave_the_teacher_out():
     """Row -1 means none, and never the last row of the bank."""
     views, bank = unit(4, 8), unit(3, 8)
+    banks = losses.Banks(bank, bank)
     none = torch.full((4,), -1)
-    _, parts = losses.total(views, views, none, bank, losses.Weights())
+    _, parts = losses.total(views, views, none, banks, losses.Weights())
     assert set(parts) == {"views", "spread"}
     one = torch.tensor([-1, 2, -1, -1])
-    _, parts = losses.total(views, views, one, bank, losses.Weights(regression=1.0))
+    _, parts = losses.total(views, views, one, banks, losses.Weights(regression=1.0))
     assert parts["regression"] == pytest.approx(1 - float(views[1] @ bank[2]), abs=1e-5)

@@ -18,6 +18,7 @@ class Weights:
     """How much each part counts."""
 
     views: float = 1.0
+    memory: float = 1.0
     contrast: float = 0.5
     regression: float = 3.0
     spread: float = 2.0
@@ -33,16 +34,23 @@ def info_nce(first: Tensor, second: Tensor) -> Tensor:
     return F.cross_entropy(logits, partner)
 
 
-def teacher_contrast(views: Tensor, rows: Tensor, bank: Tensor) -> Tensor:
-    """Find each photo's teacher vector among those of all training photos.
+def bank_contrast(
+    views: Tensor, rows: Tensor, bank: Tensor, twins: Tensor, temperature: float
+) -> Tensor:
+    """Find each photo's row among those of all training photos, but for its `twins`.
 
     The whole bank serves as negatives, where a batch holds a few hundred: the error that matters
     in a library is the one most similar photo among tens of thousands.
     """
-    logits = views @ bank.T / TEACHER_TEMPERATURE
+    logits = views @ bank.T / temperature
+    return F.cross_entropy(logits.masked_fill(twins, float("-inf")), rows)
+
+
+def twins_of(rows: Tensor, bank: Tensor) -> Tensor:
+    """Tell which rows of the teacher's bank show nearly the same as each of `rows`, (N, bank)."""
     twins = bank[rows] @ bank.T > TWIN
     twins[torch.arange(len(rows)), rows] = False
-    return F.cross_entropy(logits.masked_fill(twins, float("-inf")), rows)
+    return twins
 
 
 def regression(views: Tensor, targets: Tensor) -> Tensor:
@@ -58,10 +66,21 @@ def koleo(vectors: Tensor) -> Tensor:
     return -F.pairwise_distance(vectors, vectors[nearest]).clamp(min=1e-4).log().mean()
 
 
+@dataclass(frozen=True)
+class Banks:
+    """What is known of every training photo; row i of each is the same photo."""
+
+    teacher: Tensor
+    """The teacher's whitened vectors."""
+    memory: Tensor
+    """The network's own vectors of the clean views that it saw last (Wu et al., "Unsupervised
+    feature learning via non-parametric instance discrimination", 2018)."""
+
+
 def total(
-    clean: Tensor, edited: Tensor, rows: Tensor, bank: Tensor, weights: Weights
+    clean: Tensor, edited: Tensor, rows: Tensor, banks: Banks, weights: Weights
 ) -> tuple[Tensor, dict[str, float]]:
-    """Return the loss and its parts; `rows` (-1: no teacher vector) point into the bank."""
+    """Return the loss and its parts; `rows` (-1: invented pictures) point into the banks."""
     parts = {
         "views": info_nce(clean, edited) * weights.views,
         "spread": koleo(clean) * weights.spread,
@@ -69,9 +88,13 @@ def total(
     known = rows >= 0
     if bool(known.any()):
         both = torch.cat([clean[known], edited[known]])
-        twice = rows[known].repeat(2)
-        parts["contrast"] = teacher_contrast(both, twice, bank) * weights.contrast
-        parts["regression"] = regression(both, bank[twice]) * weights.regression
+        own = rows[known]
+        twins, twice = twins_of(own, banks.teacher), own.repeat(2)
+        taught = bank_contrast(both, twice, banks.teacher, twins.repeat(2, 1), TEACHER_TEMPERATURE)
+        recalled = bank_contrast(edited[known], own, banks.memory, twins, TEMPERATURE)
+        parts["contrast"] = taught * weights.contrast
+        parts["memory"] = recalled * weights.memory
+        parts["regression"] = regression(both, banks.teacher[twice]) * weights.regression
     return torch.stack(list(parts.values())).sum(), {
         name: float(part.detach()) for name, part in parts.items()
     }

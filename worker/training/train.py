@@ -7,6 +7,7 @@ from the last checkpoint. `export.py` turns a run into `pocket.safetensors`.
 
 import argparse
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +21,7 @@ TEACHER: Final = "torchvision:mobilenet_v2"
 TEACHER_FILE: Final = "teacher/mobilenet_v2_imagenet.safetensors"
 PROCEDURAL: Final = 4000
 DIMENSION: Final = 256
+WARM_RATE: Final = 2e-3
 
 
 def gather(data: Path | None, seed: int, cache: Path, *, invented: int = PROCEDURAL) -> Material:
@@ -44,6 +46,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=given, help="default: $TWINLENS_DATA")
     parser.add_argument("--steps", type=int, default=Settings.steps)
     parser.add_argument("--seed", type=int, default=Settings.seed)
+    parser.add_argument("--start", type=Path, help="begin with the weights of this pocket file")
     parser.add_argument("--every", type=int, default=100, help="steps between checkpoints")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     options = parser.parse_args()
@@ -51,7 +54,10 @@ def main() -> None:
     folder = RunFolder(options.run)
     state = folder.restore()
     material = gather(options.data, options.seed, options.run / "teacher.pt")
-    trainer = Trainer(Settings(seed=options.seed, steps=options.steps), material)
+    settings = Settings(seed=options.seed, steps=options.steps)
+    if options.start:  # it has learned the easier views already
+        settings = replace(settings, hard_share=0.0, learning_rate=WARM_RATE)
+    trainer = Trainer(settings, material, start=None if state else options.start)
     if state:
         trainer.resume(state)
         folder.rewind(trainer.step)
