@@ -58,7 +58,8 @@ class Dispatcher:
             if broker.waiting(self._app, QUEUE_EMBED):
                 until = self._clock() + self._settings.lease_seconds
                 ledger.extend(self._catalogue, OWNER, until=until)
-            sent = self._send_batches(ModelRef(model.name, model.digest, model.catalogue))
+            wanted = ModelRef(model.name, model.digest, model.catalogue, model.labels)
+            sent = self._send_batches(wanted)
         except BrokerError as error:
             self._note(str(error))
             return 0

@@ -24,6 +24,7 @@ from twinlens.contents import drop_orphans
 from twinlens.events import add_event
 from twinlens.filestat import FileStat
 from twinlens.messages import Photo, writable
+from twinlens.models import WHOLE
 
 MAX_LAPSES = 5
 ALONE_FROM_LAPSE = 2
@@ -103,8 +104,9 @@ def _record_one(
 
 def _has_target_vector(tx: sqlite3.Connection, content_id: int) -> bool:
     return not tx.execute(
-        "SELECT 1 FROM meta WHERE key = 'model_target' AND NOT EXISTS"
-        " (SELECT 1 FROM vectors WHERE content_id = ? AND model_id = CAST(meta.value AS INTEGER))",
+        "SELECT 1 FROM meta WHERE key = 'model_target' AND NOT EXISTS"  # noqa: S608  a constant of ours
+        " (SELECT 1 FROM vectors v WHERE v.content_id = ?"
+        f" AND v.model_id = CAST(meta.value AS INTEGER) AND {WHOLE})",
         (content_id,),
     ).fetchone()
 

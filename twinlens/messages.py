@@ -12,7 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from twinlens import labels
 from twinlens.errors import MessageError
+from twinlens.labels import Label
 
 VERSION = 1
 T = TypeVar("T")
@@ -34,6 +36,8 @@ class ModelRef:
     catalogue: str | None = dataclasses.field(default=None, compare=False)
     """Mark of the catalogue that the photos' numbers are of. Results carry it back: those of another
     library over the same Redis, or of one that was begun anew, are for other photos."""
+    with_labels: bool = dataclasses.field(default=False, compare=False)
+    """Whether what the model names in the photos is wanted too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,8 @@ class Embedded:
     camera: str | None = None
     flat: bool = False
     """Whether the picture has no structure: never a copy by content."""
+    labels: tuple[Label, ...] | None = None
+    """What the model names in it, the surest first; None where that was not asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +167,8 @@ def _as_json(kind: type[T], item: T) -> dict[str, Any]:
 def _as_value(value: object) -> object:
     if isinstance(value, bytes):
         return encode_bytes(value)
+    if isinstance(value, tuple):
+        return [[writable(label.name), float(label.probability)] for label in value]
     return writable(value) if isinstance(value, str) else value
 
 
@@ -209,8 +217,25 @@ def _checked(kind: type, field: dataclasses.Field[Any], value: object) -> object
     wanted, _, optional = str(field.type).partition(" | ")
     if value is None and optional:
         return None
+    if field.name == "labels" and kind is Embedded:
+        return _read_labels(value)
     if type(value) is not _TYPES[wanted] or not _storable(value):
         raise MessageError(
             f"a message has a {kind.__name__} whose '{field.name}' is no {wanted}. It was dropped."
         )
     return decode_bytes(value) if wanted == "bytes" else value
+
+
+def _read_labels(value: object) -> tuple[Label, ...]:
+    """Read ``[[name, probability], ...]``; no more of them, and no longer, than are ever sent."""
+    if not isinstance(value, list) or len(value) > labels.MOST:
+        raise MessageError("a message has labels that are no short list. It was dropped.")
+    return tuple(_read_label(item) for item in value)
+
+
+def _read_label(item: object) -> Label:
+    match item:
+        case [str() as name, float() as probability]:
+            if labels.is_label(name) and 0 <= probability <= 1:
+                return Label(name, probability)
+    raise MessageError("a message has a label that is no name with a probability. It was dropped.")

@@ -13,11 +13,19 @@ from hypothesis import strategies as st
 
 from twinlens import messages
 from twinlens.errors import MessageError
+from twinlens.labels import LONGEST, MOST, Label
 from twinlens.messages import Embedded, Failed, ModelRef, Photo
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 NUMBER = st.integers(0, 2**63 - 1)
-MODEL = st.builds(ModelRef, name=TEXT, digest=TEXT, catalogue=st.none() | TEXT)
+MODEL = st.builds(
+    ModelRef, name=TEXT, digest=TEXT, catalogue=st.none() | TEXT, with_labels=st.booleans()
+)
+LABEL = st.builds(
+    Label,
+    name=st.from_regex(r"\w{1,20}", fullmatch=True).filter(str.isprintable),
+    probability=st.floats(0, 1),
+)
 PHOTO = st.builds(
     Photo,
     file_id=NUMBER,
@@ -39,6 +47,7 @@ EMBEDDED = st.builds(
     format=st.none() | TEXT,
     taken_at=st.none() | TEXT,
     camera=st.none() | TEXT,
+    labels=st.none() | st.lists(LABEL, max_size=MOST).map(tuple),
 )
 FAILED = st.builds(
     Failed, file_id=NUMBER, generation=NUMBER, kind=TEXT, reason=TEXT, permanent=st.booleans()
@@ -67,7 +76,10 @@ SAMPLES: dict[str, tuple[Any, Any]] = {
         messages.commit_message(
             REF,
             [
-                Embedded(1, 2, b"s" * 32, 10, b"\x00\x3c", 40, 30, "JPEG", "2024-01-01", "Canon"),
+                Embedded(
+                    *(1, 2, b"s" * 32, 10, b"\x00\x3c", 40, 30, "JPEG", "2024-01-01", "Canon"),
+                    labels=(Label("folding_chair", 0.98), Label("sofa", 0.01)),
+                ),
                 Failed(3, 4, "damaged", "no image", permanent=True),
             ],
         ),
@@ -86,7 +98,7 @@ def test_embed_round_trip(model: ModelRef, photos: list[Photo]):
     """An embed message comes through JSON as it was, paths byte for byte."""
     body = through_json(messages.embed_message(model, photos))
     assert messages.read_embed(body) == (model, photos)
-    assert messages.read_embed(body)[0].catalogue == model.catalogue
+    assert dataclasses.astuple(messages.read_embed(body)[0]) == dataclasses.astuple(model)
 
 
 @given(model=MODEL, embedded=st.lists(EMBEDDED, max_size=3), failed=st.lists(FAILED, max_size=3))
@@ -104,13 +116,16 @@ def test_query_round_trip(model: ModelRef, path: bytes):
 
 
 def test_batch_is_small():
-    """A photo costs less than 300 bytes on the way out and 1 KB on the way back at 256 numbers."""
+    """A photo costs less than 300 bytes on the way out and 1.2 KB back: 256 numbers, five labels."""
     photo = Photo(200_000, 3, "Pictures", b"/home/someone/Pictures", b"2024/05/IMG_1041.JPG", 10**7)
-    done = Embedded(200_000, 3, b"s" * 32, 10**7, bytes(512), 6000, 4000, "JPEG", None, None)
+    labels = tuple(Label(f"folding_chair_{number}", 0.1234) for number in range(MOST))
+    done = Embedded(
+        *(200_000, 3, b"s" * 32, 10**7, bytes(512), 6000, 4000, "JPEG", None, None), labels=labels
+    )
     out = json.dumps(messages.embed_message(REF, [photo] * 32))
     back = json.dumps(messages.commit_message(REF, [done] * 32))
     assert len(out) / 32 < 300
-    assert len(back) / 32 < 1024
+    assert len(back) / 32 < 1200
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
@@ -162,22 +177,25 @@ def storable(value: Any) -> None:
     elif isinstance(value, int):
         assert -(2**63) <= value < 2**63
     else:
-        assert value is None or isinstance(value, bytes)
+        assert value is None or isinstance(value, bytes | float)
 
 
 TEXTS = {"catalogue", "name", "digest", "root", "kind", "reason", "format", "taken_at", "camera"}
-OPTIONAL = {"catalogue", "vector", "width", "height", "format", "taken_at", "camera"}
-HAS_DEFAULT = OPTIONAL - {"vector"} | {"flat"}
-LISTS = {"photos", "embedded", "failed"}
+OPTIONAL = {"catalogue", "vector", "width", "height", "format", "taken_at", "camera", "labels"}
+HAS_DEFAULT = OPTIONAL - {"vector"} | {"flat", "with_labels"}
+LISTS = {"photos", "embedded", "failed", "labels"}
 
 
-def may_stand(junk: object, name: object) -> bool:
-    """Tell whether a value is a good one for a field."""
+def may_stand(junk: object, path: tuple[Any, ...]) -> bool:
+    """Tell whether a value is a good one for a place."""
+    name = path[-1] if path else None
+    if path[-3:-2] == ("labels",):  # [name, probability]
+        return junk == "%%%" and name == 0
     return (
         (junk is None and name in OPTIONAL)
         or (junk == "%%%" and name in TEXTS)
         or (junk == [] and name in LISTS)
-        or (junk is True and name in {"permanent", "flat", "v"})
+        or (junk is True and name in {"permanent", "flat", "with_labels", "v"})
     )
 
 
@@ -187,9 +205,28 @@ def test_wrong_type_in_each_place(kind: str, junk: object):
     """A value of the wrong type, or that cannot be stored, is refused wherever it stands."""
     read, body = SAMPLES[kind]
     for path in places(body):
-        if not may_stand(junk, path[-1] if path else None):
+        if not may_stand(junk, path):
             with pytest.raises(MessageError):
                 read(replaced(body, path, junk))
+
+
+@pytest.mark.parametrize(
+    "label",
+    [["", 0.5], ["two words", 0.5], ["bell\x07", 0.5], ["x" * (LONGEST + 1), 0.5], ["dog", 1.5],
+     ["dog", -0.1], ["dog", float("nan")], ["dog", True], ["dog"], ["dog", 0.5, 1], "dog", 7],
+)  # fmt: skip
+def test_label_that_cannot_be_kept(label: object):
+    """A label is one printable word with a probability; nothing else reaches a terminal or a table."""
+    read, body = SAMPLES["commit"]
+    with pytest.raises(MessageError):
+        read(replaced(body, ("embedded", 0, "labels", 0), label))
+
+
+def test_more_labels_than_are_ever_sent():
+    """A worker sends a few labels for each photo; a thousand are junk."""
+    read, body = SAMPLES["commit"]
+    with pytest.raises(MessageError):
+        read(replaced(body, ("embedded", 0, "labels"), [["dog", 0.1]] * (MOST + 1)))
 
 
 @pytest.mark.parametrize("kind", sorted(SAMPLES))

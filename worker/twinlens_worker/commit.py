@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from threading import Event
 from typing import Any
 
-from twinlens import ledger, vectors
+from twinlens import labels, ledger, vectors
 from twinlens.catalogue import Catalogue
 from twinlens.contents import drop_orphans
 from twinlens.errors import BadVectorError, CatalogueError, ChangedError, VanishedError
@@ -37,6 +37,7 @@ class Context:
 
     model_id: int
     dimension: int
+    labels: bool
     now: float
     max_attempts: int
     settle_seconds: float
@@ -64,7 +65,7 @@ def commit(
     found = search(catalogue, results, now=now)
     with catalogue.write_tx() as tx:
         target = tx.execute(
-            "SELECT models.id, dimension FROM models JOIN meta ON key = 'model_target'"
+            "SELECT models.id, dimension, labels FROM models JOIN meta ON key = 'model_target'"
             " AND models.id = CAST(value AS INTEGER) WHERE name = ? AND digest = ?",
             (model.name, model.digest),
         ).fetchone()
@@ -75,7 +76,13 @@ def commit(
                     ledger.postpone(tx, result.file_id, until=now)
             return 0
         context = Context(
-            target["id"], target["dimension"], now, max_attempts, settle_seconds, found
+            target["id"],
+            target["dimension"],
+            bool(target["labels"]),
+            now,
+            max_attempts,
+            settle_seconds,
+            found,
         )
         return sum(_commit_one(tx, context, result) for result in results)
 
@@ -164,8 +171,9 @@ def _commit_success(
     tx: sqlite3.Connection, context: Context, file: sqlite3.Row, result: Embedded
 ) -> bool:
     content_id = _store_content(tx, result)
-    if not _store_vector(tx, context.model_id, content_id, result.vector):
-        # The vector that the decoder saw was forgotten since: embed this photo after all.
+    if not _store_vector(tx, context, content_id, result):
+        # The vector that the decoder saw was forgotten since, or labels have come to be wanted
+        # while the photo was in work: embed it after all.
         ledger.postpone(tx, file["id"], until=context.now)
         return False
     tx.execute("UPDATE files SET content_id = ? WHERE id = ?", (content_id, file["id"]))
@@ -200,21 +208,26 @@ def _store_content(tx: sqlite3.Connection, result: Embedded) -> int:
 
 
 def _store_vector(
-    tx: sqlite3.Connection, model_id: int, content_id: int, vector: bytes | None
+    tx: sqlite3.Connection, context: Context, content_id: int, result: Embedded
 ) -> bool:
-    """Store a content's vector once, and log it; return whether the content has one now."""
+    """Store a content's vector and labels once, and log it; return whether it has all there is."""
+    key = (content_id, context.model_id)
     known: Any = tx.execute(
-        "SELECT 1 FROM vectors WHERE content_id = ? AND model_id = ?", (content_id, model_id)
+        "SELECT labelled FROM vectors WHERE content_id = ? AND model_id = ?", key
     ).fetchone()
-    if known:
+    if known is None:
+        if result.vector is None:
+            return False
+        tx.execute(
+            "INSERT INTO vectors (content_id, model_id, vector) VALUES (?, ?, ?)",
+            (*key, result.vector),
+        )
+        tx.execute("INSERT INTO log (content_id, model_id) VALUES (?, ?)", key)
+    if not context.labels or (known and known["labelled"]):
         return True
-    if vector is None:
+    if result.labels is None:
         return False
-    tx.execute(
-        "INSERT INTO vectors (content_id, model_id, vector) VALUES (?, ?, ?)",
-        (content_id, model_id, vector),
-    )
-    tx.execute("INSERT INTO log (content_id, model_id) VALUES (?, ?)", (content_id, model_id))
+    labels.store(tx, context.model_id, content_id, result.labels)
     return True
 
 

@@ -6,11 +6,12 @@ import sqlite3
 
 from twinlens.catalogue import Catalogue
 from twinlens.errors import TwinlensError
+from twinlens.models import WHOLE
 from twinlens_worker.decode.request import KnownVectors
 
 _HAS_VECTOR = (
-    "SELECT 1 FROM vectors JOIN contents ON contents.id = content_id"
-    " WHERE sha256 = ? AND model_id = ?"
+    "SELECT 1 FROM vectors v JOIN contents ON contents.id = content_id"  # noqa: S608
+    f" WHERE sha256 = ? AND model_id = ? AND {WHOLE}"
 )
 
 

@@ -1,6 +1,6 @@
 """What a catalogue remembers about a descriptor; known without loading it where possible."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -20,3 +20,7 @@ class DescriptorInfo:
     """Normalisation of R, G, B in 0..1; the defaults are ImageNet's, as in torchvision."""
     licence: str = "unknown"
     notes: str = ""
+    categories: tuple[str, ...] = field(default=(), repr=False)
+    """What the outputs of its classification head are called, in one word each; empty without one."""
+    named: bool = False
+    """Whether these are real names, not the mere numbers of the outputs."""
