@@ -54,7 +54,7 @@ def test_crops_keep_at_least_the_smallest_share():
     shift = place.window[:, :2, 2].abs()
     assert bool((width + shift[:, 0] <= 1.0001).all())
     assert bool((height + shift[:, 1] <= 1.0001).all())
-    assert float((width * height).min()) >= geometry.SMALLEST_CROP - 1e-4
+    assert float((width * height).min()) >= geometry.FIRST.smallest - 1e-4
 
 
 def test_views_depend_on_the_draw_alone(pictures: PhotoSet):

@@ -5,8 +5,9 @@ Blocks that the file lacks begin as the identity (their last scale is 0; Chen et
 shipping and is fitted anew, to the teacher.
 """
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 from twinlens_worker.models import pocket_file, weights
 from twinlens_worker.models.pocket import Block, ConvNorm, PocketNet
 
+Hook = Callable[[nn.Module, object, Tensor], None]
 RIDGE: Final = 0.01
 """Of the fit of the last layer, as a share of the features' mean square."""
 
@@ -62,7 +64,7 @@ def _norm(module: ConvNorm) -> nn.BatchNorm2d:
     return module.norm
 
 
-def _undo(norm: nn.BatchNorm2d, bias: Tensor) -> Any:
+def _undo(norm: nn.BatchNorm2d, bias: Tensor) -> Hook:
     """Make a normalisation give its input plus the folded bias, for inputs as the hook sees."""
 
     def hook(_conv: nn.Module, _inputs: object, output: Tensor) -> None:
