@@ -45,9 +45,19 @@ def test_an_edited_view_must_win_over_what_the_network_remembers_of_other_photos
     """Where the memory holds a view's own photo the cost is small, where another's it is large."""
     views, teacher, rows = unit(4, 8), torch.eye(8)[:4], torch.arange(4)
     for memory, low in ((views, True), (views.roll(1, 0), False)):
-        banks = losses.Banks(teacher, memory)
+        banks = losses.Banks(teacher, memory, rows)
         _, parts = losses.total(views, views, rows, banks, losses.Weights())
         assert (parts["memory"] < 0.5) is low
+
+
+def test_photos_of_one_class_are_drawn_together():
+    """A view near its class costs less than one near another class; its own photo does not count."""
+    memory, labels, rows = torch.eye(4), torch.tensor([0, 0, 1, 1]), torch.tensor([0])
+    near, far, alone = memory[1:2], memory[2:3], torch.tensor([0, 2, 1, 1])
+    costs = [float(losses.class_contrast(v, rows, memory, labels)) for v in (near, far)]
+    assert costs[0] < 0.01
+    assert costs[1] > 5
+    assert losses.class_contrast(far, rows, memory, alone) == 0
 
 
 def test_spread_is_cheaper_than_a_clump():
@@ -60,7 +70,7 @@ def test_spread_is_cheaper_than_a_clump():
 def test_pictures_without_a_teacher_vector_leave_the_teacher_out():
     """Row -1 means none, and never the last row of the bank."""
     views, bank = unit(4, 8), unit(3, 8)
-    banks = losses.Banks(bank, bank)
+    banks = losses.Banks(bank, bank, torch.zeros(3))
     none = torch.full((4,), -1)
     _, parts = losses.total(views, views, none, banks, losses.Weights())
     assert set(parts) == {"views", "spread"}

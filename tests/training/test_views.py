@@ -96,3 +96,11 @@ def test_a_photo_stays_on_its_side_of_the_split(pictures: PhotoSet):
     _, held_of_fewer = pictures.take(list(range(24))).split()
     assert set(held_of_fewer.names) <= set(held.names)
     assert 0 < len(held) < len(pictures) / 3
+
+
+def test_the_names_of_the_photos_tell_their_classes():
+    """Whichever part of its dataset a photo came in; numbers are given in order."""
+    names = ("caltech/lotus_image_0001.jpg", "caltech/lotus_image_0007.jpg",
+             "grocery/train_Fruit_Kiwi_001.jpg", "grocery/val_Fruit_Kiwi_003.jpg")  # fmt: skip
+    pictures = PhotoSet(torch.zeros(4, 3, 1, 1), torch.ones(4), names)
+    assert pictures.classes().tolist() == [0, 0, 1, 1]

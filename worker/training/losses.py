@@ -9,6 +9,8 @@ from torch.nn import functional as F
 TEMPERATURE = 0.05
 """Of the contrast between views, as in SSCD (Pizzi et al., 2022)."""
 TEACHER_TEMPERATURE = 0.07
+CLASS_TEMPERATURE = 0.1
+"""Of the contrast between classes, as in SupCon (Khosla et al., 2020)."""
 TWIN = 0.7
 """Teacher cosine (whitened) from which on two training photos are not held apart."""
 
@@ -20,6 +22,7 @@ class Weights:
     views: float = 1.0
     memory: float = 1.0
     contrast: float = 0.5
+    classes: float = 0.25
     regression: float = 3.0
     spread: float = 2.0
 
@@ -53,6 +56,20 @@ def twins_of(rows: Tensor, bank: Tensor) -> Tensor:
     return twins
 
 
+def class_contrast(views: Tensor, rows: Tensor, memory: Tensor, labels: Tensor) -> Tensor:
+    """Find the photos of each photo's class among those of all others (SupCon, its L_out).
+
+    ``labels`` (N,) are the classes of the memory's rows. A photo alone in its class costs nothing.
+    """
+    itself = torch.arange(len(rows)), rows
+    logits = views @ memory.T / CLASS_TEMPERATURE
+    logits[itself] = float("-inf")
+    same = labels[rows][:, None] == labels
+    same[itself] = False
+    found = F.log_softmax(logits, dim=1).masked_fill(~same, 0.0).sum(dim=1)
+    return -(found / same.sum(dim=1).clamp(min=1)).mean()
+
+
 def regression(views: Tensor, targets: Tensor) -> Tensor:
     """One minus the cosine to the teacher's vector."""
     return 1 - (views * targets).sum(dim=1).mean()
@@ -75,6 +92,8 @@ class Banks:
     memory: Tensor
     """The network's own vectors of the clean views that it saw last (Wu et al., "Unsupervised
     feature learning via non-parametric instance discrimination", 2018)."""
+    labels: Tensor
+    """(N,), numbers of the classes that the photos' names tell."""
 
 
 def total(
@@ -94,6 +113,8 @@ def total(
         recalled = bank_contrast(edited[known], own, banks.memory, twins, TEMPERATURE)
         parts["contrast"] = taught * weights.contrast
         parts["memory"] = recalled * weights.memory
+        alike = class_contrast(both, twice, banks.memory, banks.labels)
+        parts["classes"] = alike * weights.classes
         parts["regression"] = regression(both, banks.teacher[twice]) * weights.regression
     return torch.stack(list(parts.values())).sum(), {
         name: float(part.detach()) for name, part in parts.items()

@@ -1,5 +1,6 @@
 """Training photos, decoded once into memory as squashed squares."""
 
+import re
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,9 @@ STORED: Final = 160
 """Side in pixels that photos are kept at; a view of a part is cut from this."""
 HELD_OUT: Final = 10
 """One photo in so many is for validation and calibration, never for training."""
+
+_SPLIT: Final = re.compile(r"(?<=/)(train|val)_")
+"""The grocery photos carry the name of the part of the dataset that they come from."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,12 @@ class PhotoSet:
         aspect = float(self.aspects[row])
         width, height = (1.0, 1 / aspect) if aspect > 1 else (aspect, 1.0)
         return square.resize((round(STORED * width), round(STORED * height)))
+
+    def classes(self) -> Tensor:
+        """Return i64 (N,): photos whose names differ only in their last number are of one class."""
+        stems = [_SPLIT.sub("", name).rpartition("_")[0] for name in self.names]
+        numbers = {stem: number for number, stem in enumerate(dict.fromkeys(stems))}
+        return torch.tensor([numbers[stem] for stem in stems])
 
     def split(self) -> tuple["PhotoSet", "PhotoSet"]:
         """Return (training, held out); a photo's side depends on its name alone."""

@@ -102,6 +102,7 @@ class Trainer:
             self._start_from(start)
         self.averaged = copy.deepcopy(self.network).eval()
         self._memory = self._remember()
+        self._labels = material.photos.classes() if material.photos else torch.zeros(0)
         self._optimiser = torch.optim.AdamW(
             self.network.parameters(), weight_decay=settings.weight_decay, betas=(0.9, 0.98)
         )
@@ -135,7 +136,7 @@ class Trainer:
         edited = self._augmenter.strong(draw, pixels, aspects, side, level)
         self.network.train()
         near, far = self.network(normalised(torch.cat([clean, edited]))).chunk(2)
-        banks = losses.Banks(self._material.bank, self._memory)
+        banks = losses.Banks(self._material.bank, self._memory, self._labels)
         loss, parts = losses.total(near, far, rows, banks, losses.Weights())
         self._descend(loss)
         self._memory[rows[rows >= 0]] = near.detach()[rows >= 0]
