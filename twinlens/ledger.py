@@ -74,9 +74,10 @@ def _record_one(
     ).fetchone()
     if row is None:
         file_id = tx.execute(
-            "INSERT INTO files (root_id, path, size, mtime_ns, ctime_ns, inode, generation)"
-            " VALUES (?, ?, ?, ?, ?, ?, 1)",
-            (root_id, path, stat.size, stat.mtime_ns, stat.ctime_ns, stat.inode),
+            "INSERT INTO files"
+            " (root_id, path, size, mtime_ns, ctime_ns, inode, generation, added_at)"
+            " VALUES (?, ?, ?, ?, ?, ?, 1, ?)",
+            (root_id, path, stat.size, stat.mtime_ns, stat.ctime_ns, stat.inode, now),
         ).lastrowid
         return _need_work(tx, file_id)
     known = FileStat(row["size"], row["mtime_ns"], row["ctime_ns"], row["inode"])
@@ -91,8 +92,17 @@ def _record_one(
     same = known.same_bytes(stat)
     tx.execute(
         "UPDATE files SET size = ?, mtime_ns = ?, ctime_ns = ?, inode = ?,"
-        " generation = generation + ? WHERE id = ?",
-        (stat.size, stat.mtime_ns, stat.ctime_ns, stat.inode, not same, row["id"]),
+        " generation = generation + ?, added_at = iif(?, ?, added_at) WHERE id = ?",
+        (
+            stat.size,
+            stat.mtime_ns,
+            stat.ctime_ns,
+            stat.inode,
+            not same,
+            not same,
+            now,
+            row["id"],
+        ),
     )
     # Only ctime moved: new permissions perhaps, which matter to a photo that could not be read.
     if same and settled and row["state"] != "quarantined":

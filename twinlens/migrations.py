@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from twinlens import to_win
+
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
@@ -154,6 +156,21 @@ def m007_labels(db: Database) -> None:
     db.table("labels").create_index(["model_id", "label", "probability"])
 
 
+def m008_decisions(db: Database) -> None:
+    """What people decided about photos, by the hashes of their bytes, and what keepers are chosen by."""
+    # By hash, not by number: decisions outlive forgotten photos and the catalogue itself.
+    db.execute(
+        "CREATE TABLE decisions (a BLOB NOT NULL, b BLOB NOT NULL,"
+        " verdict TEXT NOT NULL CHECK (verdict IN ('not-duplicates', 'same', 'keep')),"
+        " keeper BLOB CHECK ((verdict = 'keep') = (keeper IS NOT NULL)),"  # a or b
+        " at REAL NOT NULL, PRIMARY KEY (a, b), CHECK (a <= b)) STRICT, WITHOUT ROWID"
+    )
+    db.table("decisions").create_index(["b"])
+    # When the file came or its bytes changed.
+    db.table("files").add_column("added_at", float, not_null_default=0)
+    db.table("contents").add_column("sharpness", float)
+
+
 def m010_relations(db: Database) -> None:
     """What two contents are to each other, as verification found; see ``twinlens.relations``."""
     db.execute(
@@ -187,6 +204,12 @@ def m010_relations(db: Database) -> None:
     contents.create_index(["pixels"])
 
 
+def m011_to_win(db: Database) -> None:
+    """In which order duplicates are listed; see ``twinlens.to_win``."""
+    for statement in (*to_win.TABLE, to_win.fill(), *to_win.triggers()):
+        db.execute(statement)
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     m001_photos,
     m002_ledger,
@@ -194,6 +217,8 @@ MIGRATIONS: tuple[Migration, ...] = (
     m004_events,
     m005_flat,
     m007_labels,
+    m008_decisions,
     m010_relations,
+    m011_to_win,
 )
 VERSION = len(MIGRATIONS)
