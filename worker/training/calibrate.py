@@ -63,15 +63,11 @@ def similarities(network: PocketNet, held_out: PhotoSet, side: int, seed: int) -
     """Compare held-out photos and their edited copies, made as the benchmark makes them."""
     pictures = [held_out.picture(row) for row in range(len(held_out))]
     pictures = [pictures[row] for row in distinct(pictures)]
-    clean = _vectors(network, pictures, side)
+    clean = vectors_of(network, pictures, side)
     unlike = ~torch.eye(len(pictures), dtype=torch.bool)
     copies, crossed = [], []
     for number in range(EDITS_EACH):
-        changed = [
-            _edit(picture, np.random.default_rng([seed, number, row]))
-            for row, picture in enumerate(pictures)
-        ]
-        scores = _vectors(network, changed, side) @ clean.T
+        scores = edited_vectors(network, pictures, side, (seed, number)) @ clean.T
         copies.append(scores.diagonal())
         crossed.append(scores[unlike])
     both = clean @ clean.T
@@ -95,10 +91,21 @@ def tail_threshold(scores: Scores, rate: float = FALSE_RATE) -> float:
     return float(np.tanh(start + excess * np.log(TAIL / rate)))
 
 
+def edited_vectors(
+    network: PocketNet, pictures: list[Image.Image], side: int, seed: tuple[int, ...]
+) -> torch.Tensor:
+    """Embed a copy of each picture, edited in a way drawn at random, (N, dimension)."""
+    changed = [
+        _edit(picture, np.random.default_rng([*seed, row])) for row, picture in enumerate(pictures)
+    ]
+    return vectors_of(network, changed, side)
+
+
 def _edit(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
     return edited(picture, str(rng.choice(list(EDITS))), rng)
 
 
-def _vectors(network: PocketNet, pictures: list[Image.Image], side: int) -> torch.Tensor:
+def vectors_of(network: PocketNet, pictures: list[Image.Image], side: int) -> torch.Tensor:
+    """Embed whole pictures, (N, dimension)."""
     pixels = np.stack([squash(picture, side) for picture in pictures])
     return embed(network, torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255)

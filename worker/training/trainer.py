@@ -6,7 +6,7 @@ taken up again ends with the same weights as one that was not.
 
 import copy
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,11 +15,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from training import geometry, losses, metrics, warm
+from training import geometry, losses, warm
 from training.augment import Augmenter
 from training.checkpoint import RunFolder
 from training.draw import Draw
 from training.photos import PhotoSet
+from twinlens_worker import measures
 from twinlens_worker.models.pocket import PocketNet, fresh_network
 
 MEAN: Final = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1)
@@ -55,6 +56,7 @@ class Settings:
     """The rate stays level, then falls to 0 in this last share: `steps` may change until then."""
     average: float = 0.998
     procedural_share: float = 0.12
+    weights: losses.Weights = field(default_factory=losses.Weights)
 
     def rate(self, step: int) -> float:
         """Learning rate of a step."""
@@ -137,7 +139,7 @@ class Trainer:
         self.network.train()
         near, far = self.network(normalised(torch.cat([clean, edited]))).chunk(2)
         banks = losses.Banks(self._material.bank, self._memory, self._labels)
-        loss, parts = losses.total(near, far, rows, banks, losses.Weights())
+        loss, parts = losses.total(near, far, rows, banks, self.settings.weights)
         self._descend(loss)
         self._memory[rows[rows >= 0]] = near.detach()[rows >= 0]
         self._follow()
@@ -152,11 +154,11 @@ class Trainer:
         clean = clean_views(held.pixels, self.settings.side)
         similarity = (embed(self.averaged, edited) @ embed(self.averaged, clean).T).numpy()
         truth = np.arange(len(held))
-        ranking = metrics.rank(similarity, truth)
+        ranking = measures.rank(similarity, truth)
         return {
-            "recall_at_1": metrics.recall_at_1(similarity, truth),
-            "micro_ap": metrics.micro_average_precision(ranking),
-            "recall_at_99": metrics.recall_at_precision(ranking, 0.99),
+            "recall_at_1": measures.recall_at_1(similarity, truth),
+            "micro_ap": measures.micro_average_precision(ranking),
+            "recall_at_99": measures.recall_at_precision(ranking, 0.99),
         }
 
     def _start_from(self, file: Path) -> None:
