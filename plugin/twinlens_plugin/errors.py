@@ -15,3 +15,23 @@ class ChildError(TwinlensError):
 
 class OutputError(TwinlensError):
     """The answer cannot be written."""
+
+
+class PlanError(TwinlensError):
+    """A plan cannot be read, or would do what no plan may do."""
+
+
+class SkippedError(TwinlensError):
+    """A photo that is not acted on: it changed, or to act on it would not be safe."""
+
+
+class ActingError(TwinlensError):
+    """An action on a file did not work; what it had done was taken back."""
+
+
+class JournalError(TwinlensError):
+    """The journal cannot be written or read, and nothing is done without one."""
+
+
+class ExiftoolError(TwinlensError):
+    """exiftool is missing, or does not do what it is asked."""

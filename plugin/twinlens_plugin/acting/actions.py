@@ -1,0 +1,211 @@
+"""What each action is made of: the steps for one photo."""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+import os
+import re
+from dataclasses import dataclass
+
+from twinlens.roots import Root
+from twinlens_plugin.acting import files
+from twinlens_plugin.acting.companions import companions, renamed, xmp_sidecars
+from twinlens_plugin.acting.files import Dress, Reading
+from twinlens_plugin.acting.steps import Link, Move, Step, Trash, Write, content_of
+from twinlens_plugin.acting.trash import Mark
+from twinlens_plugin.errors import SkippedError
+from twinlens_plugin.output import shown
+from twinlens_plugin.plans import PlannedGroup, PlannedPhoto
+from twinlens_plugin.xmp import HIERARCHY, Exiftool, Notes
+
+
+class Action(enum.StrEnum):
+    """What to do with the photos that a plan proposes for removal."""
+
+    TAG = "tag"
+    MOVE = "move"
+    TRASH = "trash"
+    HARDLINK = "hardlink"
+    REFLINK = "reflink"
+
+    @property
+    def links(self) -> bool:
+        """Whether the photo stays, as a link to the keeper's bytes."""
+        return self in {Action.HARDLINK, Action.REFLINK}
+
+    @property
+    def removes(self) -> bool:
+        """Whether the photo leaves its folder."""
+        return self in {Action.MOVE, Action.TRASH}
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What the user asked for."""
+
+    action: Action
+    folder: bytes | None = None
+    """Where to move to: absolute, real."""
+    merge: bool = False
+    """Whether keywords, rating and caption go to the keeper's sidecar first."""
+    keyword_root: str = "twinlens"
+    sidecar_style: str = "name"
+
+    @property
+    def needs_exiftool(self) -> bool:
+        """Whether sidecars are written."""
+        return self.merge or self.action is Action.TAG
+
+
+class AlreadyError(SkippedError):
+    """There is nothing left to do for this photo."""
+
+
+class Maker:
+    """Makes the steps for the photos of one run."""
+
+    def __init__(self, order: Order, exiftool: Exiftool | None, run: str) -> None:
+        self._order = order
+        self._exiftool = exiftool
+        self._run = run
+        self._steps = 0
+
+    def removal(
+        self,
+        photo: PlannedPhoto,
+        keeper: PlannedPhoto,
+        reading: Reading,
+        roots: tuple[Root, Root],
+    ) -> list[Step]:
+        """Return what removes a photo, or makes it a link, after its notes went to the keeper.
+
+        Raises AlreadyError where that was done, SkippedError where it cannot be.
+        """
+        if self._order.action.links:
+            steps = [self._link(photo, keeper, reading)]
+        elif self._order.action is Action.MOVE:
+            steps = self._moves(photo.path, roots[0])
+        else:
+            steps = [self._trash(path) for path in companions(photo.path)]
+            steps.append(self._trash(photo.path))
+        return (
+            [*self._merge(photo.path, keeper.path, roots), *steps] if self._order.merge else steps
+        )
+
+    def tags(self, photo: PlannedPhoto, group: PlannedGroup) -> list[Step]:
+        """Return what writes to a photo's sidecars that it is of a group, and which part it has.
+
+        Raises AlreadyError where they say so.
+        """
+        root = self._order.keyword_root
+        role = "spare" if photo.remove else "keeper"
+        tags = Notes().with_keyword(HIERARCHY.join((root, "duplicates", group.name)))
+        tags = tags.with_keyword(HIERARCHY.join((root, role)))
+        if steps := self._write(photo.path, tags, None):
+            return steps
+        raise AlreadyError(f"{shown(photo.path)}: is tagged already.")
+
+    def target(self, path: bytes, root: Root) -> bytes:
+        """Return where a photo moves to: its path below its root, below the folder asked for.
+
+        Where something is there, a number is added to the name, of its companions too.
+        """
+        assert self._order.folder is not None
+        wanted = os.path.join(self._order.folder, os.path.relpath(path, root.path))
+        stem, suffix = os.path.splitext(wanted)
+        for number in range(1, 10_000):
+            target = wanted if number == 1 else b"%s (%d)%s" % (stem, number, suffix)
+            all_of_it = [target, *(renamed(c, path, target) for c in companions(path))]
+            if not any(map(os.path.lexists, all_of_it)):
+                return target
+        raise SkippedError(f"{shown(wanted)}: is there 10,000 times. Choose another folder.")
+
+    def refuse_to_link(self, photo: PlannedPhoto, keeper: PlannedPhoto) -> None:
+        """Raise SkippedError where a photo cannot be a link to its keeper, AlreadyError where it is."""
+        name = shown(photo.path)
+        if photo.sha256 != keeper.sha256:
+            raise SkippedError(
+                f"{name}: has other bytes than its keeper, so that it is not linked."
+            )
+        found, kept = os.lstat(photo.path), os.lstat(keeper.path)
+        if found.st_dev != kept.st_dev:
+            raise SkippedError(f"{name}: is on another disk than its keeper. Use another action.")
+        if found.st_ino == kept.st_ino:
+            raise AlreadyError(f"{name}: is one file with its keeper already.")
+
+    def _token(self) -> str:
+        self._steps += 1
+        return f"{self._run}-{self._steps}"
+
+    def _trash(self, path: bytes) -> Trash:
+        return Trash(path, files.read(path).sha256, Mark.of(path), self._token())
+
+    def _moves(self, path: bytes, root: Root) -> list[Step]:
+        target = self.target(path, root)
+        made = tuple(files.missing_folders(os.path.dirname(target)))
+        pairs = [(c, renamed(c, path, target)) for c in companions(path)]
+        return [
+            Move(source, to, files.read(source).sha256, self._token(), made)
+            for source, to in (*pairs, (path, target))
+        ]
+
+    def _link(self, photo: PlannedPhoto, keeper: PlannedPhoto, reading: Reading) -> Link:
+        self.refuse_to_link(photo, keeper)
+        return Link(
+            photo.path,
+            keeper.path,
+            photo.sha256,
+            reading.inode,
+            Dress.of(photo.path),
+            self._token(),
+            reflink=self._order.action is Action.REFLINK,
+        )
+
+    def _merge(self, photo: bytes, keeper: bytes, roots: tuple[Root, Root]) -> list[Step]:
+        assert self._exiftool is not None
+        own = self._exiftool.read_all([*self._sidecars(keeper), keeper])
+        notes = self._exiftool.read_all([*self._sidecars(photo), photo])
+        mine, others = _folders(keeper, roots[1]), _folders(photo, roots[0])
+        if others and others != mine:
+            levels = (self._order.keyword_root, "folders", *others)
+            notes = notes.with_keyword(HIERARCHY.join(levels))
+        more = notes.without(own)
+        return self._write(keeper, more, own) if more else []
+
+    def _sidecars(self, photo: bytes) -> list[bytes]:
+        found = xmp_sidecars(photo, self._order.sidecar_style)
+        return [path for path in found if os.path.lexists(path)]
+
+    def _write(self, photo: bytes, notes: Notes, own: Notes | None) -> list[Step]:
+        """Return steps that add notes to the sidecars of a photo.
+
+        A sidecar that is made anew says as well what the photo says in itself: photo managers look at
+        the sidecar first, and some at nothing else.
+        """
+        assert self._exiftool is not None
+        steps: list[Step] = []
+        for path in xmp_sidecars(photo, self._order.sidecar_style):
+            former = content_of(path)
+            if former is None:
+                notes = (own or self._exiftool.read(photo)).union(notes)
+            content = self._exiftool.merge(former, notes)
+            if content != former:
+                steps.append(self._write_step(path, former, content))
+        return steps
+
+    def _write_step(self, path: bytes, former: bytes | None, content: bytes) -> Write:
+        dressed = None if former is None else Dress.of(path)
+        sha256 = hashlib.sha256(content).hexdigest()
+        return Write(path, former, dressed, sha256, self._token(), content)
+
+
+_CAMERA_FOLDER = re.compile(r"DCIM|\d{3}\w{5}", re.ASCII)
+"""Names that cameras give (JEITA CP-3461, DCF: ``DCIM``, ``100CANON``): no albums."""
+
+
+def _folders(photo: bytes, root: Root) -> list[str]:
+    """Return the names of the folders between a root and a photo that people gave."""
+    parts = os.path.dirname(os.path.relpath(photo, root.path)).split(b"/")
+    names = [part.decode("utf-8", "replace").replace(HIERARCHY, "/") for part in parts if part]
+    return [name for name in names if not _CAMERA_FOLDER.fullmatch(name)]

@@ -1,0 +1,244 @@
+"""Doing what a plan proposes, photo by photo, or saying what would be done."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from twinlens import ledger
+from twinlens.catalogue import Catalogue
+from twinlens.errors import TwinlensError
+from twinlens.media import skip_folder
+from twinlens.roots import Root, why_offline
+from twinlens_plugin.acting.actions import Action, AlreadyError, Maker, Order
+from twinlens_plugin.acting.guard import Guard, read_as_planned, unchanged_at_a_glance
+from twinlens_plugin.acting.journal import Entry, Run, Writer
+from twinlens_plugin.acting.steps import Move, Step
+from twinlens_plugin.acting.undoing import failure, take_back
+from twinlens_plugin.errors import ActingError, JournalError, SkippedError
+from twinlens_plugin.interrupts import Interrupt
+from twinlens_plugin.output import shown
+from twinlens_plugin.plans import Plan, PlannedGroup, PlannedPhoto
+from twinlens_plugin.relations import below
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one photo of a plan."""
+
+    group: PlannedGroup
+    photo: PlannedPhoto
+    state: str
+    """``done``, ``would`` (dry run), ``already``, ``skipped`` or ``failed``."""
+    reason: str | None = None
+    target: bytes | None = None
+    """Where it was, or would be, moved to."""
+
+
+def photos_to_act_on(plan: Plan, action: Action) -> Iterator[tuple[PlannedGroup, PlannedPhoto]]:
+    """Yield the photos of a plan that an action is about: those to remove, and keepers to tag."""
+    for group in plan.groups:
+        if not group.removals:
+            continue
+        if action is Action.TAG:
+            yield group, group.keeper
+        for photo in group.removals:
+            yield group, photo
+
+
+class DryRun:
+    """Says what would be done. Files are not read whole: size and time are compared."""
+
+    def __init__(
+        self, plan: Plan, order: Order, guard: Guard, done_before: frozenset[bytes]
+    ) -> None:
+        self._plan = plan
+        self._order = order
+        self._guard = guard
+        self._done_before = done_before
+        self._maker = Maker(order, None, "dry-run")
+
+    def run(self) -> Iterator[Outcome]:
+        """Yield what would become of each photo."""
+        for group, photo in photos_to_act_on(self._plan, self._order.action):
+            if _was_done(photo, self._order.action, self._done_before):
+                yield _done_before(group, photo)
+                continue
+            try:
+                target = self._look(group, photo)
+            except AlreadyError as error:
+                yield Outcome(group, photo, "already", str(error))
+            except SkippedError as error:
+                yield Outcome(group, photo, "skipped", str(error))
+            else:
+                yield Outcome(group, photo, "would", target=target)
+
+    def _look(self, group: PlannedGroup, photo: PlannedPhoto) -> bytes | None:
+        self._guard.look(photo, group.keeper)
+        for planned in (photo, group.keeper):
+            if not unchanged_at_a_glance(planned):
+                read_as_planned(planned)  # another time, but perhaps the same bytes
+        if self._order.action.links:
+            self._maker.refuse_to_link(photo, group.keeper)
+        if self._order.action is Action.MOVE:
+            return self._maker.target(photo.path, self._guard.root_of(photo.path))
+        return None
+
+
+class Apply:
+    """Acts, with a journal."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        order: Order,
+        guard: Guard,
+        maker: Maker,
+        writer: Writer,
+        catalogue: Catalogue,
+        done_before: frozenset[bytes],
+    ) -> None:
+        """``done_before``: photos with which an earlier apply of this plan was done."""
+        self._plan = plan
+        self._order = order
+        self._guard = guard
+        self._maker = maker
+        self._writer = writer
+        self._catalogue = catalogue
+        self._done_before = done_before
+        self._number = 0
+
+    def run(self, interrupt: Interrupt) -> Iterator[Outcome]:
+        """Act on each photo and yield what became of it; a signal ends it between two of them.
+
+        Raises JournalError: nothing is done without a journal.
+        """
+        for group, photo in photos_to_act_on(self._plan, self._order.action):
+            if interrupt.number is not None:
+                return
+            if _was_done(photo, self._order.action, self._done_before):
+                yield _done_before(group, photo)
+                continue
+            yield self._act(group, photo)
+
+    def _act(self, group: PlannedGroup, photo: PlannedPhoto) -> Outcome:
+        try:
+            steps = self._prepare(group, photo)
+            self._do(group, photo, steps)
+        except AlreadyError as error:
+            return Outcome(group, photo, "already", str(error))
+        except SkippedError as error:
+            return Outcome(group, photo, "skipped", str(error))
+        except JournalError:
+            raise
+        except TwinlensError as error:
+            return Outcome(group, photo, "failed", str(error))
+        except OSError as error:
+            return Outcome(group, photo, "failed", failure(photo.path, error))
+        target = steps[-1].target if isinstance(steps[-1], Move) else None
+        return Outcome(group, photo, "done", target=target)
+
+    def _prepare(self, group: PlannedGroup, photo: PlannedPhoto) -> list[Step]:
+        """Read both files whole and return the steps, nothing of which is done yet."""
+        if photo is group.keeper:
+            self._guard.root_of(photo.path)
+            read_as_planned(photo)
+            return self._maker.tags(photo, group)
+        reading = self._guard.read(photo, group.keeper)
+        if self._order.action is Action.TAG:
+            return self._maker.tags(photo, group)
+        roots = self._guard.root_of(photo.path), self._guard.root_of(group.keeper.path)
+        return self._maker.removal(photo, group.keeper, reading, roots)
+
+    def _do(self, group: PlannedGroup, photo: PlannedPhoto, steps: Sequence[Step]) -> None:
+        self._number += 1
+        entry = Entry(self._number, photo.path, self._order.action, tuple(steps))
+        kept = os.lstat(group.keeper.path)
+        self._writer.begin(entry)
+        try:
+            for step in steps:
+                entry.told.append(step.do())
+                self._writer.told(entry)
+            self._refuse_loss(group.keeper.path, kept)
+        except (TwinlensError, OSError) as error:
+            self._take_back(entry, error)
+            raise
+        self._writer.end(entry, "done")
+        if self._order.action.removes:
+            self._forget(photo.path)
+
+    def _refuse_loss(self, keeper: bytes, kept: os.stat_result) -> None:
+        """See that the keeper is still there: were both one file in a way that nobody knew of, the
+        photo comes back at once."""
+        try:
+            found = os.lstat(keeper)
+        except OSError as error:
+            raise ActingError(
+                f"{shown(keeper)}: the keeper went as well; both are back."
+            ) from error
+        if (found.st_ino, found.st_size) != (kept.st_ino, kept.st_size):
+            raise ActingError(
+                f"{shown(keeper)}: the keeper was replaced just now. Make a new plan."
+            )
+
+    def _take_back(self, entry: Entry, error: Exception) -> None:
+        # A step that fails has changed nothing: those before it are taken back.
+        done = Entry(
+            entry.number, entry.path, entry.action, entry.steps[: len(entry.told)], entry.told
+        )
+        problems = take_back(done)
+        if not problems:
+            self._writer.end(entry, "failed", str(error))
+            return
+        raise ActingError(
+            f"{error} And it could not be taken back: {'; '.join(problems)} Run: twinlens undo"
+        ) from error
+
+    def _forget(self, path: bytes) -> None:
+        """Tell the catalogue, so that the next scan does not take many removed photos for a lost disk."""
+        root = self._guard.root_of(path)
+        relative = os.path.relpath(path, root.path)
+        ledger.tombstone(self._catalogue, root.id, [relative], now=time.time())
+
+
+def _was_done(photo: PlannedPhoto, action: Action, done_before: frozenset[bytes]) -> bool:
+    """Tell whether there is nothing left to do; a photo that somebody put back is there to be done."""
+    if photo.path not in done_before:
+        return False
+    return action is Action.REFLINK or (action.removes and not os.path.lexists(photo.path))
+
+
+def _done_before(group: PlannedGroup, photo: PlannedPhoto) -> Outcome:
+    return Outcome(group, photo, "already", f"{shown(photo.path)}: was done before.")
+
+
+def done_before(runs: Sequence[Run], plan: Plan, action: Action) -> frozenset[bytes]:
+    """Return the photos of a plan with which an earlier run was done, and that were not undone."""
+    return frozenset(
+        entry.path
+        for run in runs
+        if run.plan == plan.id and run.action == action
+        for entry in run.entries.values()
+        if entry.state == "done"
+    )
+
+
+def folder_to_move_to(folder: bytes, roots: Sequence[Root]) -> bytes:
+    """Return the real path of the folder to move to. Raises ActingError where it is a bad choice."""
+    real = os.path.realpath(folder)
+    if os.path.lexists(real) and not os.path.isdir(real):
+        raise ActingError(f"{shown(real)}: is no folder. Name another.")
+    for root in roots:
+        if not below(real, root.path):
+            continue
+        if (reason := why_offline(root)) is not None:
+            raise ActingError(f"{shown(real)}: its disk is away ({reason}). Bring it back.")
+        parts = os.path.relpath(real, root.path).split(b"/")
+        if real == root.path or not any(map(skip_folder, parts)):
+            raise ActingError(
+                f"{shown(real)}: lies in {shown(root.path)}, which is watched: what is moved there"
+                " would be found again. Choose a folder outside, or a hidden one (.spare)."
+            )
+    return real

@@ -1,0 +1,125 @@
+"""What must hold on disk, right before a photo is acted on.
+
+1. Both files lie in watched folders that are there now (the disk is not away), reached without a
+   symbolic link. 2. The one to go is below no reference folder. 3. Both are read whole, and are what
+   the plan says. 4. They are two files: not one file by two paths, by two mounts, or by names that
+   differ in case. 5. No keeper of the whole plan is that file either.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+
+from twinlens.errors import PhotoError
+from twinlens.roots import Root, why_offline
+from twinlens_plugin.acting import files
+from twinlens_plugin.acting.files import Reading
+from twinlens_plugin.errors import SkippedError
+from twinlens_plugin.output import shown
+from twinlens_plugin.plans import Plan, PlannedPhoto
+from twinlens_plugin.relations import below
+
+
+class Guard:
+    """Decides for one plan what may be done."""
+
+    def __init__(
+        self, plan: Plan, roots: Sequence[Root], references: Collection[bytes] = ()
+    ) -> None:
+        self._roots = roots
+        self._references = {os.path.realpath(f) for f in (*plan.references, *references)}
+        self._keepers = _by_inode([group.keeper.path for group in plan.groups])
+
+    def root_of(self, path: bytes) -> Root:
+        """Return the root that holds a path, which is there now. Raises SkippedError."""
+        for root in self._roots:
+            if below(path, root.path):
+                if (reason := why_offline(root)) is not None:
+                    raise SkippedError(
+                        f"{shown(path)}: its disk is away ({reason}). Bring it back."
+                    )
+                return root
+        raise SkippedError(f"{shown(path)}: lies in no watched folder. Make a new plan.")
+
+    def look(self, photo: PlannedPhoto, keeper: PlannedPhoto) -> None:
+        """Check what can be checked without reading the files. Raises SkippedError."""
+        for path in (photo.path, keeper.path):
+            self.root_of(path)
+            _refuse_links(path)
+        if any(below(photo.path, folder) for folder in self._references):
+            raise SkippedError(
+                f"{shown(photo.path)}: lies in a reference folder, from which nothing is removed."
+            )
+        self._refuse_aliases(photo.path)
+
+    def read(self, photo: PlannedPhoto, keeper: PlannedPhoto) -> Reading:
+        """Read both files whole; return the photo's. Raises SkippedError where either changed."""
+        self.look(photo, keeper)
+        read_as_planned(keeper)
+        return read_as_planned(photo)
+
+    def _refuse_aliases(self, path: bytes) -> None:
+        """Refuse a path that is a keeper's file by another name, of this group or of any other."""
+        found = _status(path)
+        for keeper in self._keepers.get(found.st_ino, ()):
+            if files.is_same_entry(path, keeper):
+                raise SkippedError(
+                    f"{shown(path)}: is {shown(keeper)} by another path, which is to be kept."
+                )
+            # A network share mounted twice shows one file with one inode on two devices.
+            kept = _status(keeper)
+            if kept.st_dev != found.st_dev and _version(kept) == _version(found):
+                raise SkippedError(
+                    f"{shown(path)}: may be {shown(keeper)} by another mount, which is to be kept."
+                )
+
+
+def read_as_planned(photo: PlannedPhoto) -> Reading:
+    """Read a file that should be as it was planned. Raises SkippedError where it is not."""
+    try:
+        reading = files.read(photo.path)
+    except PhotoError as error:
+        raise SkippedError(str(error)) from error
+    if reading.sha256 != photo.sha256:
+        raise SkippedError(
+            f"{shown(photo.path)}: changed since the plan was made. Make a new plan."
+        )
+    return reading
+
+
+def unchanged_at_a_glance(photo: PlannedPhoto) -> bool:
+    """Tell, for a dry run, whether size and time are still those of the plan."""
+    found = _status(photo.path)
+    return (found.st_size, found.st_mtime_ns) == (photo.size, photo.mtime_ns)
+
+
+def _by_inode(paths: Sequence[bytes]) -> dict[int, list[bytes]]:
+    found: dict[int, list[bytes]] = defaultdict(list)
+    for path in paths:
+        with contextlib.suppress(OSError):  # its group is skipped when its turn comes
+            found[os.lstat(path).st_ino].append(path)
+    return dict(found)
+
+
+def _version(found: os.stat_result) -> tuple[int, int, int]:
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _status(path: bytes) -> os.stat_result:
+    try:
+        return os.lstat(path)
+    except OSError as error:
+        raise SkippedError(
+            f"{shown(path)}: {(error.strerror or 'cannot be read').lower()}. Run: twinlens scan"
+        ) from error
+
+
+def _refuse_links(path: bytes) -> None:
+    folder = os.path.dirname(path)
+    if os.path.realpath(folder) != folder:
+        raise SkippedError(
+            f"{shown(path)}: is reached through a symbolic link now. Run: twinlens scan"
+        )

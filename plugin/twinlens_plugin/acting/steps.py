@@ -1,0 +1,392 @@
+"""The steps that actions are made of: each can be done, and undone from whatever a crash left.
+
+A step's ``undo`` looks at the disk, not at how far the step is said to have come: never begun, half
+done, done, undone already, all end in the state before it. Where somebody changed things since, it
+says so and leaves them alone.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol, Self
+
+from twinlens.errors import ChangedError
+from twinlens_plugin.acting import files, trash
+from twinlens_plugin.acting.files import Dress
+from twinlens_plugin.acting.records import (
+    Record,
+    bytes_as_json,
+    bytes_of,
+    dress_as_json,
+    dress_of,
+    path_of,
+    paths_as_json,
+    paths_of,
+)
+from twinlens_plugin.errors import ActingError, SkippedError
+from twinlens_plugin.output import json_path, shown
+
+FICLONE = 0x40049409
+"""ioctl_ficlonerange(2): share the blocks of a whole file (btrfs, XFS, bcachefs)."""
+
+
+_CANNOT_LINK = frozenset(
+    {
+        errno.EPERM,  # FAT; another's file, where fs.protected_hardlinks is set
+        errno.EXDEV,
+        errno.EMLINK,
+        errno.EOPNOTSUPP,
+        errno.ENOTTY,
+        errno.EINVAL,
+        errno.ENOSYS,
+    }
+)
+
+
+class Step(Protocol):
+    """One change of one file."""
+
+    kind: ClassVar[str]
+
+    def do(self) -> Record:
+        """Do it; return what only doing it could tell.
+
+        Raises OSError, TwinlensError; then nothing is changed.
+        """
+
+    def undo(self, told: Mapping[str, Any], *, finished: bool) -> None:
+        """Bring the state before it back; ``told`` is what ``do`` returned, if it did.
+
+        ``finished``: whether the whole action was; then nothing that is half done is cleared up.
+        Raises OSError, TwinlensError.
+        """
+
+    def as_json(self) -> Record:
+        """Return it for the journal."""
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> Self:
+        """Return what ``as_json`` wrote."""
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A file gets another name, perhaps on another disk."""
+
+    kind: ClassVar[str] = "move"
+    source: bytes
+    target: bytes
+    sha256: str
+    token: str
+    made: tuple[bytes, ...] = ()
+    """Folders that have to be made for it."""
+
+    def do(self) -> Record:
+        """Move it; what is at the target already is never overwritten."""
+        files.make_folders(os.path.dirname(self.target))
+        files.move(self.source, self.target, self.sha256, self.token)
+        return {}
+
+    def undo(self, told: Mapping[str, Any], *, finished: bool) -> None:
+        """Move it back, and remove the folders that were made for it, where empty."""
+        files.discard(files.beside(self.target, self.token))
+        _bring_back(self.target, self.source, self.sha256, self.token, finished=finished)
+        files.remove_empty([*self.made])
+
+    def as_json(self) -> Record:
+        """Return it for the journal."""
+        return {
+            "step": self.kind,
+            **json_path(self.source, "source"),
+            **json_path(self.target, "target"),
+            "token": self.token,
+            "sha256": self.sha256,
+            "made": paths_as_json([*self.made]),
+        }
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> Move:
+        """Return what ``as_json`` wrote."""
+        return cls(
+            path_of(record, "source"),
+            path_of(record, "target"),
+            record["sha256"],
+            record["token"],
+            tuple(paths_of(record["made"])),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Trash:
+    """A file goes to the system's trash."""
+
+    kind: ClassVar[str] = "trash"
+    path: bytes
+    sha256: str
+    mark: trash.Mark
+    token: str
+
+    def do(self) -> Record:
+        """Trash it; tell where it lies now."""
+        try:
+            trash.put(self.path)
+        except BaseException:
+            self.undo({}, finished=False)  # a copy, or a .trashinfo, to which it did not come
+            raise
+        found = trash.find(self.path, self.mark)
+        return json_path(found, "location") if found else {}
+
+    def undo(self, told: Mapping[str, Any], *, finished: bool) -> None:
+        """Take it out of the trash again."""
+        location = path_of(told, "location") if "location" in told else None
+        if location is None or not os.path.lexists(location):
+            location = trash.find(self.path, self.mark)
+        if location is not None:
+            _bring_back(location, self.path, self.sha256, self.token, finished=finished)
+            trash.forget(location)
+        elif not _holds(self.path, self.sha256):
+            raise ActingError(f"{shown(self.path)}: is no longer in the trash. Was it emptied?")
+        trash.forget_unused(self.path, self.mark)
+
+    def as_json(self) -> Record:
+        """Return it for the journal."""
+        return {
+            "step": self.kind,
+            **json_path(self.path),
+            "token": self.token,
+            "sha256": self.sha256,
+            "mark": self.mark.as_json(),
+        }
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> Trash:
+        """Return what ``as_json`` wrote."""
+        mark = trash.Mark.from_json(record["mark"])
+        return cls(path_of(record), record["sha256"], mark, record["token"])
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A file with the keeper's bytes becomes one with it: a hard link, or a reflink."""
+
+    kind: ClassVar[str] = "link"
+    path: bytes
+    keeper: bytes
+    sha256: str
+    inode: int
+    dressed: Dress
+    token: str
+    reflink: bool
+
+    @property
+    def temporary(self) -> bytes:
+        """The name under which a link or a copy is made."""
+        return files.beside(self.path, self.token)
+
+    def do(self) -> Record:
+        """Make the link under another name, then put it in the file's place in one step."""
+        try:
+            self._make()
+            if files.read(self.temporary).sha256 != self.sha256:
+                raise ChangedError(f"{shown(self.keeper)}: changed meanwhile. Make a new plan.")
+            os.rename(self.temporary, self.path)
+        except BaseException:
+            files.discard(self.temporary)
+            raise
+        files.sync_folder(os.path.dirname(self.path))
+        return {}
+
+    def _make(self) -> None:
+        try:
+            if self.reflink:
+                _clone(self.keeper, self.temporary, self.dressed)
+            else:
+                os.link(self.keeper, self.temporary, follow_symlinks=False)
+        except OSError as error:
+            if error.errno not in _CANNOT_LINK:
+                raise
+            kind = "reflink" if self.reflink else "hard link"
+            raise ActingError(
+                f"{shown(self.path)}: its file system makes no {kind} of it ({error.strerror})."
+                " Use another action."
+            ) from error
+
+    def undo(self, told: Mapping[str, Any], *, finished: bool) -> None:
+        """Make it a file of its own again, with its former times, mode and attributes."""
+        files.discard(self.temporary)
+        now = files.read(self.path)
+        if now.inode == self.inode:
+            return
+        if now.sha256 != self.sha256:
+            raise _changed(self.path)
+        try:
+            files.copy(self.path, self.temporary, self.sha256)
+            files.dress(self.temporary, self.dressed)
+            os.rename(self.temporary, self.path)
+        except BaseException:
+            files.discard(self.temporary)
+            raise
+        files.sync_folder(os.path.dirname(self.path))
+
+    def as_json(self) -> Record:
+        """Return it for the journal."""
+        return {
+            "step": self.kind,
+            **json_path(self.path),
+            **json_path(self.keeper, "keeper"),
+            "token": self.token,
+            "sha256": self.sha256,
+            "inode": self.inode,
+            "dress": dress_as_json(self.dressed),
+            "reflink": self.reflink,
+        }
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> Link:
+        """Return what ``as_json`` wrote."""
+        dressed = dress_of(record["dress"])
+        assert dressed is not None
+        return cls(
+            path_of(record),
+            path_of(record, "keeper"),
+            record["sha256"],
+            record["inode"],
+            dressed,
+            record["token"],
+            record["reflink"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """A sidecar gets new content; its former bytes are in the journal."""
+
+    kind: ClassVar[str] = "write"
+    path: bytes
+    former: bytes | None
+    dressed: Dress | None
+    sha256: str
+    """Of the new content."""
+    token: str
+    content: bytes = b""
+    """The new content; not in the journal, which has to bring back the old one alone."""
+
+    @property
+    def temporary(self) -> bytes:
+        """The name under which new content is written."""
+        return files.beside(self.path, self.token)
+
+    def do(self) -> Record:
+        """Write it in one step, unless somebody else wrote meanwhile."""
+        if content_of(self.path) != self.former:
+            raise ChangedError(f"{shown(self.path)}: was just written by another program.")
+        if self.former is None:
+            files.create(self.path, self.content, self.temporary)
+        else:
+            files.replace(self.path, self.content, self.temporary, self.dressed, times=False)
+        return {}
+
+    def undo(self, told: Mapping[str, Any], *, finished: bool) -> None:
+        """Bring the former bytes back, or remove a sidecar that was not there before."""
+        files.discard(self.temporary)
+        now = content_of(self.path)
+        if now == self.former:
+            return
+        if now is None or hashlib.sha256(now).hexdigest() != self.sha256:
+            raise _changed(self.path)
+        if self.former is None:
+            os.unlink(self.path)
+            files.sync_folder(os.path.dirname(self.path))
+        else:
+            files.replace(self.path, self.former, self.temporary, self.dressed, times=True)
+
+    def as_json(self) -> Record:
+        """Return it for the journal."""
+        return {
+            "step": self.kind,
+            **json_path(self.path),
+            "token": self.token,
+            "former_base64": bytes_as_json(self.former),
+            "dress": dress_as_json(self.dressed),
+            "sha256": self.sha256,
+        }
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> Write:
+        """Return what ``as_json`` wrote."""
+        return cls(
+            path_of(record),
+            bytes_of(record["former_base64"]),
+            dress_of(record["dress"]),
+            record["sha256"],
+            record["token"],
+        )
+
+
+_KINDS: dict[str, Callable[[Mapping[str, Any]], Step]] = {
+    kind.kind: kind.from_json for kind in (Move, Trash, Link, Write)
+}
+
+
+def step_from_json(record: Mapping[str, Any]) -> Step:
+    """Return the step that the journal wrote down. Raises KeyError, ValueError, TypeError."""
+    return _KINDS[record["step"]](record)
+
+
+def content_of(path: bytes) -> bytes | None:
+    """Return the bytes of a small file, None where there is none."""
+    try:
+        with open(path, "rb") as handle:
+            return handle.read()
+    except FileNotFoundError:
+        return None
+
+
+def _holds(path: bytes, sha256: str) -> bool:
+    found = files.read_if_there(path)
+    return found is not None and found.sha256 == sha256
+
+
+def _bring_back(there: bytes, home: bytes, sha256: str, token: str, *, finished: bool) -> None:
+    """Move what lies at ``there`` to ``home`` again, from whatever state."""
+    files.discard(files.beside(home, token))
+    away, back = files.read_if_there(there), files.read_if_there(home)
+    is_back = back is not None and back.sha256 == sha256
+    if away is None:
+        if not is_back:
+            _refuse_away(os.path.dirname(there))
+            raise ActingError(f"{shown(there)}: is gone, and {shown(home)} is not back.")
+    elif is_back:
+        # Killed between the copy and the removal of the source, or between two names for one file;
+        # or, with the action finished, somebody put it back already: then both stay.
+        leftover = away.sha256 in (sha256, files.EMPTY_SHA256)
+        if not finished and leftover and not files.is_same_entry(there, home):
+            os.unlink(there)
+    elif away.sha256 != sha256:
+        raise _changed(there)
+    elif back is not None:
+        raise ActingError(f"{shown(home)}: another file is there by now; {shown(there)} stays.")
+    else:
+        files.make_folders(os.path.dirname(home))
+        files.move(there, home, sha256, token)
+
+
+def _refuse_away(folder: bytes) -> None:
+    if not os.path.isdir(folder):
+        raise SkippedError(f"{shown(folder)}: is not there. Is its disk away? Bring it back.")
+
+
+def _clone(keeper: bytes, target: bytes, dressed: Dress) -> None:
+    with open(keeper, "rb") as source, open(target, "xb") as clone:
+        fcntl.ioctl(clone.fileno(), FICLONE, source.fileno())
+        files.dress(target, dressed)
+        os.fsync(clone.fileno())
+
+
+def _changed(path: bytes) -> ActingError:
+    return ActingError(f"{shown(path)}: changed since, and stays as it is now.")
