@@ -1,0 +1,173 @@
+"""All pairs of vectors that are near one another, found anew: exactly, and faster than by brute force.
+
+The dot product of two vectors is at most that of their first numbers plus the product of the lengths
+of what is left of them (Cauchy-Schwarz). So: 1. all vectors are turned so that their first numbers
+hold as much of their length as can be (principal axes); 2. those first numbers, with the length of the
+rest as one more, are multiplied each with each: the bound of all pairs by one short matrix product;
+3. the few pairs whose bound reaches the floor are compared in full.
+
+Nothing is missed, whatever the vectors are: where they have no common axes, more numbers are taken. On
+100,000 vectors of photos, 56 of 256 numbers are enough, and all of it takes a sixth of the time of the
+full products (docs/decisions/0013, benchmarks/scale.py); asking the graph for each takes far longer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twinlens.vectors import Vector
+
+Vectors = NDArray[np.floating[Any]]
+Rows = NDArray[np.int64]
+
+TILE = 1024
+"""Vectors compared with as many at a time: the 4 MB of products stay in the processor's cache."""
+
+SLACK = 1e-4
+"""By how much a bound may be too low in f32 arithmetic; the rounding measured is below 1e-6."""
+
+DENSE = 0.02
+"""Share of a tile that reaches the bound from which it is cheaper to multiply the tile in full: one
+pair picked out costs as much as 40 in a matrix product."""
+
+_SAMPLE = 50_000
+_PER_NUMBER, _PER_PAIR, _PER_PICK = 0.033, 0.6, 300.0
+"""Nanoseconds of one Zen 3 core: a number more in the bound, a pair at all, a pair compared in full."""
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """Pairs found: row ``rows[i]`` is near row ``others[i] < rows[i]`` with ``scores[i]``."""
+
+    rows: Rows
+    others: Rows
+    scores: Vector
+    """Dot products; cosine similarities of unit vectors."""
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+def all_pairs(
+    matrix: Vectors, floor: float, *, most: int, start: int = 0
+) -> Iterator[tuple[int, Near]]:
+    """Yield ``(end, pairs)``: all pairs of score >= ``floor`` whose later row is before ``end``.
+
+    ``matrix`` is (N, D), float16 or float32, one vector a row; ``start`` is the row from which pairs
+    with earlier ones are wanted, so that one can stop after any part and go on later. Of each row the
+    ``most`` nearest earlier ones are kept. Time grows with N squared: 100,000 rows of 256 numbers
+    take 15 s of one core. Memory: that of ``matrix`` and about a quarter of it in float32.
+    """
+    if len(matrix) == 0:
+        return
+    axes = _principal_axes(matrix)
+    length = _numbers_worth_it(matrix, axes, floor)
+    short = _shortened(matrix, axes[:, :length])
+    # Tiles lie on a fixed grid, whatever row one starts from.
+    for first in range(start - start % TILE, len(matrix), TILE):
+        end = min(first + TILE, len(matrix))
+        found = _pairs_of(matrix, short, range(first, end), floor, most)
+        wanted = found.rows >= start
+        yield end, Near(found.rows[wanted], found.others[wanted], found.scores[wanted])
+
+
+def _principal_axes(matrix: Vectors) -> Vector:
+    """Return a rotation (D, D) after which the first numbers hold most of the vectors' length."""
+    some = matrix[:: max(1, len(matrix) // _SAMPLE)].astype(np.float32)
+    _, axes = np.linalg.eigh(some.T @ some)
+    return np.ascontiguousarray(axes[:, ::-1])
+
+
+def _numbers_worth_it(matrix: Vectors, axes: Vector, floor: float) -> int:
+    """Return how many numbers to take: more cost time for each pair, fewer let more pairs through."""
+    random = np.random.default_rng(0)
+    count = min(_SAMPLE, len(matrix) ** 2)
+    left, right = (
+        matrix[random.integers(len(matrix), size=count)].astype(np.float32) @ axes for _ in "ab"
+    )
+    lengths = np.arange(7, axes.shape[1], 8)
+    costs = []
+    for length in lengths:
+        rest = _length(left[:, length:]) * _length(right[:, length:])
+        bounds = np.einsum("ij,ij->i", left[:, :length], right[:, :length]) + rest
+        share = float(np.mean(bounds >= floor - SLACK))
+        costs.append((length + 1) * _PER_NUMBER + _PER_PAIR + share * _PER_PICK)
+    return int(lengths[np.argmin(costs)]) if costs else axes.shape[1]
+
+
+def _shortened(matrix: Vectors, axes: Vector) -> Vector:
+    """Return (N, L + 1): the first L numbers of the turned vectors and the length of the rest."""
+    length = axes.shape[1]
+    short = np.empty((len(matrix), length + 1), dtype=np.float32)
+    for first in range(0, len(matrix), 8 * TILE):
+        part = matrix[first : first + 8 * TILE].astype(np.float32)
+        turned: Vector = part @ axes
+        rest: Vector = part - turned @ axes.T
+        short[first : first + len(part), :length] = turned
+        # Not from the squares of both lengths: the difference would lose half of its digits.
+        short[first : first + len(part), length] = _length(rest)
+    return short
+
+
+def _length(vectors: Vector) -> Vector:
+    return np.asarray(np.sqrt(np.einsum("ij,ij->i", vectors, vectors)))
+
+
+def _pairs_of(matrix: Vectors, short: Vector, rows: range, floor: float, most: int) -> Near:
+    """Return the pairs of some rows with each other and with earlier ones, by row."""
+    full = matrix[rows.start : rows.stop].astype(np.float32)
+    parts: list[Near] = []
+    kept = 0
+    for first in range(0, rows.stop, TILE):
+        others = range(first, min(first + TILE, rows.stop))
+        part = _tile(matrix, full, short, rows, others, floor)
+        if len(part):
+            parts.append(part)
+            kept += len(part)
+        if kept > 4 * most * len(rows):  # thousands of photos that look the same
+            parts = [_best(_joined(parts), most)]
+            kept = len(parts[0])
+    return _best(_joined(parts), most)
+
+
+def _tile(
+    matrix: Vectors, full: Vector, short: Vector, rows: range, others: range, floor: float
+) -> Near:
+    """Return the pairs between two runs of rows, each pair once."""
+    bounds = short[rows.start : rows.stop] @ short[others.start : others.stop].T
+    candidates = np.flatnonzero(bounds >= floor - SLACK)
+    if len(candidates) > DENSE * bounds.size:
+        products = full @ matrix[others.start : others.stop].astype(np.float32).T
+        candidates = np.flatnonzero(products >= floor)
+        scores = products.ravel()[candidates]
+        row, other = np.divmod(candidates, len(others))
+    else:
+        row, other = np.divmod(candidates, len(others))
+        scores = np.einsum("ij,ij->i", full[row], matrix[others.start + other].astype(np.float32))
+    found = (scores >= floor) & (others.start + other < rows.start + row)
+    return Near(rows.start + row[found], others.start + other[found], scores[found])
+
+
+def _joined(parts: list[Near]) -> Near:
+    if not parts:
+        none = np.empty(0, dtype=np.int64)
+        return Near(none, none, np.empty(0, dtype=np.float32))
+    return Near(
+        np.concatenate([part.rows for part in parts]),
+        np.concatenate([part.others for part in parts]),
+        np.concatenate([part.scores for part in parts]),
+    )
+
+
+def _best(found: Near, most: int) -> Near:
+    """Return the ``most`` nearest of each row; of equally near ones the earlier."""
+    order = np.lexsort((found.others, -found.scores, found.rows))
+    rows = found.rows[order]
+    place = np.arange(len(rows)) - np.searchsorted(rows, rows)
+    order = order[place < most]
+    return Near(found.rows[order], found.others[order], found.scores[order])
