@@ -19,10 +19,11 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from training import metrics, whitening
+from training import whitening
 from training.edits import EDITS, edited
 from training.photos import squash
 from training.twins import distinct
+from twinlens_worker import measures
 from twinlens_worker.models.descriptor import Descriptor, load
 from twinlens_worker.models.info import DescriptorInfo
 from twinlens_worker.models.pocket import fresh_network
@@ -146,15 +147,15 @@ def table(task: Task, methods: list[Method], results: dict[str, Result]) -> None
     for method in methods:
         result = results[method.name]
         similarity = result.queries @ result.references.T
-        ranking = metrics.rank(similarity, task.truth)
+        ranking = measures.rank(similarity, task.truth)
         believed = ""
         if method.threshold is not None:
-            recall, precision = metrics.at_threshold(ranking, method.threshold)
+            recall, precision = measures.at_threshold(ranking, method.threshold)
             believed = f"{recall:.3f}, {precision:.4f}"
         print(
-            f"| {method.name} | {metrics.recall_at_1(similarity, task.truth):.3f} "
-            f"| {metrics.micro_average_precision(ranking):.3f} "
-            f"| {metrics.recall_at_precision(ranking, 0.99):.3f} "
+            f"| {method.name} | {measures.recall_at_1(similarity, task.truth):.3f} "
+            f"| {measures.micro_average_precision(ranking):.3f} "
+            f"| {measures.recall_at_precision(ranking, 0.99):.3f} "
             f"| {believed} | {result.milliseconds:.1f} |"
         )
     print()
@@ -168,7 +169,7 @@ def by_edit(task: Task, result: Result, threshold: float) -> None:
     print("| edit (pocket) | R@1 | recall at its copy threshold |\n|---|---|---|")
     for kind in EDITS:
         rows = (kinds == kind) & (task.truth >= 0)
-        first = metrics.recall_at_1(similarity[rows], task.truth[rows])
+        first = measures.recall_at_1(similarity[rows], task.truth[rows])
         print(f"| {kind} | {first:.3f} | {(own[rows] >= threshold).mean():.3f} |")
     print()
 

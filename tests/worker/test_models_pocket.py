@@ -12,9 +12,10 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from training import metrics, procedural
+from training import procedural
 from training.edits import EDITS, edited
 from training.photos import squash
+from twinlens_worker import measures
 from twinlens_worker.models import pocket_file
 from twinlens_worker.models.descriptor import Descriptor, describe, load
 
@@ -58,8 +59,8 @@ def hashes(images: list[Image.Image]) -> NDArray[np.float32]:
 def figures(similarity: NDArray[np.float32]) -> tuple[float, float]:
     """Return (R@1, µAP) where copy i belongs to picture i."""
     truth = np.arange(len(similarity))
-    ranking = metrics.rank(similarity, truth)
-    return metrics.recall_at_1(similarity, truth), metrics.micro_average_precision(ranking)
+    ranking = measures.rank(similarity, truth)
+    return measures.recall_at_1(similarity, truth), measures.micro_average_precision(ranking)
 
 
 def test_it_finds_edited_copies_far_better_than_a_perceptual_hash(
