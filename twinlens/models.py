@@ -84,6 +84,15 @@ def get_model(catalogue: Catalogue, role: str) -> Model | None:
     return _model(row) if row else None
 
 
+def find_model(catalogue: Catalogue, name: str, digest: str) -> Model | None:
+    """Return the model of that name and these weights, where the library has, or had, vectors of it."""
+    row = catalogue.row(
+        f"SELECT {_COLUMNS} FROM models WHERE name = ? AND digest = ?",  # noqa: S608
+        (name, digest),
+    )
+    return _model(row) if row else None
+
+
 def all_models(catalogue: Catalogue) -> list[Model]:
     """Return every model that the library has vectors of, or had, in the order they came."""
     return [_model(row) for row in catalogue.rows(f"SELECT {_COLUMNS} FROM models ORDER BY id")]  # noqa: S608

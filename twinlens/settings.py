@@ -6,6 +6,7 @@ Later sources win. Nothing is read at import; ``load_settings`` is called by eac
 from __future__ import annotations
 
 import dataclasses
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +16,7 @@ from twinlens.errors import ConfigError
 
 ENV_PREFIX = "TWINLENS_"
 CONFIG_NAME = "config.toml"
+SIDECAR_STYLES = ("name", "stem")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -73,13 +75,32 @@ class Settings:
     """``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``."""
 
     weights: Path | None = None
-    """The model's weights file on this computer, where the owner's path does not hold."""
+    """The model's weights file on this computer, or a folder of such files, where the owner's path
+    does not hold."""
+
+    allow_torchscript: str | None = None
+    """TorchScript programs that may run here, by sha256, with commas between."""
 
     copy_threshold: float | None = None
     """Cosine similarity from which two photos are called copies; unset: the model's own."""
 
+    keep: str | None = None
+    """Rules by which ``duplicates`` chooses keepers, as its option --keep has them."""
+
     snapshot_tail: int = 2000
     """Commits after which the index snapshot is renewed."""
+
+    keyword_root: str = "twinlens"
+    """Above all keywords that are written to sidecars; ``|`` between its levels."""
+
+    sidecar_style: str = "name"
+    """How new sidecars are called: ``name`` (photo.jpg.xmp) or ``stem`` (photo.xmp)."""
+
+    @property
+    def trusted(self) -> frozenset[str]:
+        """The sha256 of the TorchScript programs that may run on this computer."""
+        words = (self.allow_torchscript or "").split(",")
+        return frozenset(word.strip().lower() for word in words if word.strip())
 
 
 def default_library(environ: Mapping[str, str]) -> Path:
@@ -208,9 +229,28 @@ def _checked(settings: Settings) -> Settings:
         if not getattr(settings, name) >= least:  # NaN fails too
             value = getattr(settings, name)
             raise ConfigError(f"config '{name}' has value '{value}'. Must be at least {least}.")
+    if odd := sorted(word for word in settings.trusted if not is_sha256(word)):
+        raise ConfigError(
+            f"config 'allow_torchscript' has value '{odd[0]}'. Must be a sha256, 64 hexadecimal digits."
+        )
+    if settings.sidecar_style not in SIDECAR_STYLES:
+        raise ConfigError(
+            f"config 'sidecar_style' has value '{settings.sidecar_style}'."
+            f" Must be one of: {', '.join(SIDECAR_STYLES)}."
+        )
+    if not all(settings.keyword_root.split("|")):
+        raise ConfigError(
+            f"config 'keyword_root' has value '{settings.keyword_root}'."
+            " Must be words with | between them, as photos|twinlens."
+        )
     threshold = settings.copy_threshold
     if threshold is not None and not 0 <= threshold <= 1:  # 95, say, would find no copies at all
         raise ConfigError(
             f"config 'copy_threshold' has value '{threshold}'. Must be from 0 to 1, as 0.95."
         )
     return settings
+
+
+def is_sha256(text: str) -> bool:
+    """Tell whether a text is a sha256 in the one spelling that is stored: lower-case hexadecimal."""
+    return re.fullmatch(r"[0-9a-f]{64}", text) is not None

@@ -11,11 +11,17 @@ import numpy as np
 import pytest
 import torch
 import torchvision
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
-from twinlens_worker.models import backbones, registry
+from twinlens.labels import FLOOR
+from twinlens_worker.models import backbones, listing, official
 from twinlens_worker.models.descriptor import Descriptor, describe, load
-from twinlens_worker.models.errors import WeightsDamagedError, WeightsMissingError
+from twinlens_worker.models.errors import (
+    WeightsDamagedError,
+    WeightsMismatchError,
+    WeightsMissingError,
+)
+from twinlens_worker.models.widths import WIDTHS
 
 NAME = "torchvision:mobilenet_v2"
 
@@ -67,16 +73,89 @@ def test_half_precision_weights_are_taken(tmp_path: Path):
     assert (full.embed(noise(full)) * half.embed(noise(half))).sum(1).min() > 0.999
 
 
+@pytest.fixture(scope="module")
+def small_head(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file of a network that was trained further, on three categories of its own."""
+    state = random_state()
+    state["classifier.1.weight"] = state["classifier.1.weight"][:3] * 50
+    state["classifier.1.bias"] = state["classifier.1.bias"][:3]
+    path = tmp_path_factory.mktemp("weights") / "mine.safetensors"
+    save_file(state, path)
+    return path
+
+
+def test_labels_come_from_the_same_pass(small_head: Path, tmp_path: Path):
+    """The probabilities are the softmax of the classifier's own answer; the vectors are the same."""
+    path = tmp_path / "named.safetensors"
+    save_file(load_file(small_head), path, {"categories": '["tabby cat", "dog", "folding chair"]'})
+    descriptor = load(NAME, weights=path, device="cpu")
+    assert (descriptor.info.categories, descriptor.info.named) == (
+        ("tabby_cat", "dog", "folding_chair"),
+        True,
+    )
+    images = noise(descriptor)
+    vectors, labels = descriptor.embed_and_label(images)
+    assert vectors == pytest.approx(descriptor.embed(images))
+    model = torchvision.models.mobilenet_v2(num_classes=3)
+    model.load_state_dict(load_file(path))
+    scaled = (
+        torch.from_numpy(images).permute(0, 3, 1, 2) / 255
+        - torch.tensor(descriptor.info.mean).view(3, 1, 1)
+    ) / torch.tensor(descriptor.info.std).view(3, 1, 1)
+    with torch.inference_mode():
+        expected = model.eval()(scaled).softmax(1)
+    for row, found in zip(expected, labels, strict=True):
+        by_name = dict(zip(descriptor.info.categories, row.tolist(), strict=True))
+        assert [label.name for label in found] == sorted(
+            (n for n, p in by_name.items() if p >= FLOOR), key=lambda n: -by_name[n]
+        )
+        assert all(
+            label.probability == pytest.approx(by_name[label.name], abs=2e-3) for label in found
+        )
+
+
+def test_names_beside_the_weights(small_head: Path, tmp_path: Path):
+    """A text file beside the weights names the outputs; without one they are numbered."""
+    path = tmp_path / "mine.safetensors"
+    path.write_bytes(small_head.read_bytes())
+    info = describe(NAME, weights=path)
+    assert (info.categories, info.named) == (("class_0", "class_1", "class_2"), False)
+    beside = tmp_path / "mine.categories.txt"
+    beside.write_text("Ada\nGrace Hopper\nAlan\n")
+    info = describe(NAME, weights=path)
+    assert (info.categories, info.named) == (("Ada", "Grace_Hopper", "Alan"), True)
+    beside.write_text("Ada\nGrace\n")
+    with pytest.raises(
+        WeightsMismatchError, match=r"mine\.categories\.txt: 2 categories for a head of 3"
+    ):
+        describe(NAME, weights=path)
+
+
+def test_an_official_layout_has_the_official_names(tmp_path: Path):
+    """A head of 1000 outputs is taken for ImageNet's."""
+    path = tmp_path / "mine.pth"
+    torch.save(random_state(), path)
+    info = describe(NAME, weights=path)
+    assert info.named
+    assert info.categories[559] == "folding_chair"
+
+
 @pytest.mark.parametrize(
     ("name", "dimension"),
-    [("resnet18", 512), ("shufflenet_v2_x0_5", 1024), ("mobilenet_v3_small", 576), ("squeezenet1_1", 1000),
-     ("densenet121", 1024), ("efficientnet_b0", 1280), ("vit_b_16", 768), ("swin_t", 768), ("convnext_tiny", 768)],
+    [("resnet18", 512), ("shufflenet_v2_x0_5", 1024), ("mobilenet_v3_small", 576), ("squeezenet1_1", 512),
+     ("densenet121", 1024), ("googlenet", 1024), ("inception_v3", 2048), ("regnet_y_400mf", 440), ("vit_h_14", 1280), ("efficientnet_b0", 1280), ("vit_b_16", 768), ("swin_t", 768), ("convnext_tiny", 768)],
 )  # fmt: skip
 def test_every_family_gives_its_features(name: str, dimension: int):
     """Convolutional maps and class tokens alike; sizes are known without computing anything."""
-    skeleton = backbones.Backbone(backbones._skeleton(f"torchvision:{name}"))
+    full = f"torchvision:{name}"
+    weights = official.weights_of(full)
+    backbone = backbones.Backbone(backbones.skeleton(full, weights))
+    size = int(weights.transforms().crop_size[0])
     with torch.inference_mode():
-        assert skeleton(torch.zeros(1, 3, 224, 224, device="meta")).shape == (1, dimension)
+        vectors, logits = backbone.classify(torch.zeros(1, 3, size, size, device="meta"))
+    assert (vectors.shape, logits.shape) == ((1, dimension), (1, 1000))
+    assert WIDTHS[name] == dimension
+    assert all(parameter.is_meta for parameter in backbone.parameters())
 
 
 @pytest.mark.data
@@ -132,15 +211,28 @@ def test_official_weights_that_are_already_in_the_cache(
     """They are used without a network, and the digest is the cached file's."""
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setattr("torch.hub.urlopen", offline)
-    cached = backbones._cached(backbones._official(NAME))
+    cached = official.cached(official.weights_of(NAME))
     cached.parent.mkdir(parents=True)
     torch.save(random_state(), cached)
-    assert load(NAME).info.digest == hashlib.sha256(cached.read_bytes()).hexdigest()
+    digest = hashlib.sha256(cached.read_bytes()).hexdigest()
+    with pytest.raises(WeightsDamagedError, match=r"not the published file.*delete it"):
+        load(NAME)  # put there by hand, and not what torchvision published
+    monkeypatch.setattr(official, "_hash_prefix", lambda _path: digest[:8])
+    assert load(NAME).info.digest == digest
 
 
-def test_the_bundled_name_comes_first_in_the_list():
-    """And the list holds torchvision's classifiers, not its detectors."""
-    names = registry.names()
-    assert names[0] == "pocket"
-    assert "torchvision:resnet50" in names
-    assert not any("rcnn" in name or "quantized" in name for name in names)
+def test_the_list_says_what_each_model_costs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """The bundled one first, then torchvision's classifiers, not its detectors; and what is here."""
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    cached = official.cached(official.weights_of(NAME))
+    cached.parent.mkdir(parents=True)
+    cached.touch()
+    first, *others = listing.list_models()
+    assert (first.name, first.bundled, first.here, first.labels) == ("pocket", True, True, False)
+    assert not any("rcnn" in model.name or "quantized" in model.name for model in others)
+    assert [model.name for model in others if model.here] == [NAME]
+    known = {model.name: model for model in others}
+    mobile, huge = known[NAME], known["torchvision:vit_h_14"]
+    assert (mobile.dimension, mobile.input_size, mobile.cost) == (1280, 224, "small")
+    assert (huge.input_size, huge.cost) == (518, "huge")
+    assert all(model.dimension for model in others), "a new classifier: add its width"

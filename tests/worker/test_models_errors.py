@@ -1,5 +1,6 @@
 """Weights that cannot be used: one line that names the file and the cure."""
 
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from twinlens_worker.models.errors import (
     WeightsDamagedError,
     WeightsMismatchError,
     WeightsMissingError,
+    WeightsRefusedError,
 )
 from twinlens_worker.models.pocket import PocketNet, PocketShape
 
@@ -83,7 +85,12 @@ def test_a_pickle_that_would_run_code_is_refused_and_does_not_run(tmp_path: Path
 
     path = tmp_path / "trap.pth"
     torch.save({"weight": Trap()}, path)
-    with pytest.raises(WeightsDamagedError) as error:
+    with pytest.raises(WeightsRefusedError, match=r"not opened: it asks for getattr") as error:
+        load("torchvision:mobilenet_v2", weights=path)
+    check(error, path)
+    assert not marker.exists()
+    path.write_bytes(pickle.dumps({"weight": Trap()}))  # of another protocol, without torch's zip
+    with pytest.raises(ModelError) as error:
         load("torchvision:mobilenet_v2", weights=path)
     check(error, path)
     assert not marker.exists()

@@ -12,6 +12,7 @@ import os
 import socket
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from threading import Event
 from typing import Any
@@ -38,15 +39,18 @@ from twinlens.messages import (
 )
 from twinlens.settings import Settings
 from twinlens_worker.commit import commit_patiently
+from twinlens_worker.decode import DecoderPool
 from twinlens_worker.indexing import IndexingThread
+from twinlens_worker.local_models import LocalModels
 from twinlens_worker.local_socket import LocalSocket, answer_query
 from twinlens_worker.pipeline import Pipeline
-from twinlens_worker.target import ensure_target, load_descriptor, weights_file
+from twinlens_worker.target import ensure_target, ref
 
 log = logging.getLogger("twinlens.worker")
 
 QUEUES = (QUEUE_EMBED, QUEUE_COMMIT, QUEUE_QUERY)
 WRONG_MODEL_PAUSE = 5.0
+MODELS_KEPT = 2
 PING_SECONDS = 10.0
 EXIT_FAILED = 1
 
@@ -63,7 +67,8 @@ def run_celery(settings: Settings, queues: Sequence[str]) -> None:
     app = broker.make_app(settings.broker)
     # Waiting for a lost Redis never ends: workers come back by themselves.
     app.conf.broker_connection_max_retries = None
-    models = LoadedModels(settings)
+    library = Library(settings.library) if QUEUE_COMMIT in queues else None
+    models = LoadedModels(settings, library)
     with contextlib.ExitStack() as stack:
         stack.callback(models.close)
         if QUEUE_EMBED in queues:
@@ -98,29 +103,44 @@ def _arguments(queues: Sequence[str]) -> list[str]:
 
 
 class LoadedModels:
-    """The model in use, loaded when first asked for and replaced when the target changes."""
+    """The models in use, loaded when first asked for.
 
-    def __init__(self, settings: Settings) -> None:
+    Two at most: while a library goes over to another, photos are embedded with one and questions
+    answered with the other, by turns.
+    """
+
+    def __init__(self, settings: Settings, library: Library | None = None) -> None:
+        """``library`` is given on the owner's computer alone."""
         self._settings = settings
-        self.weights = settings.weights
-        self._pipeline: Pipeline | None = None
+        self._models = LocalModels(settings, library)
+        self._pipelines: OrderedDict[ModelRef, Pipeline] = OrderedDict()
+        self._decoders: DecoderPool | None = None
         self._lock = threading.RLock()  # the local socket asks from a thread of its own
 
     def pipeline(self, wanted: ModelRef) -> Pipeline:
         """Return the pipeline for a model. Raises ModelError where its weights are not here."""
         with self._lock:
-            if self._pipeline is None or self._pipeline.model != wanted:
-                descriptor = load_descriptor(self._settings, wanted, self.weights)
-                self.close()
-                self._pipeline = Pipeline(descriptor, self._settings)
-            return self._pipeline
+            found = self._pipelines.get(wanted) or self._load(wanted)
+            self._pipelines[wanted] = found
+            self._pipelines.move_to_end(wanted)
+            if len(self._pipelines) > MODELS_KEPT:
+                self._pipelines.popitem(last=False)
+            return found
+
+    def _load(self, wanted: ModelRef) -> Pipeline:
+        descriptor = self._models.load(wanted)
+        log.info("loaded model %s (%s)", wanted.name, wanted.digest[:12])
+        if self._decoders is None:
+            self._decoders = DecoderPool(self._settings)
+        return Pipeline(descriptor, self._settings, decoders=self._decoders)
 
     def close(self) -> None:
-        """Stop the decoders."""
+        """Stop the decoders, which all the models share."""
         with self._lock:
-            if self._pipeline is not None:
-                self._pipeline.close()
-                self._pipeline = None
+            self._pipelines.clear()
+            if self._decoders is not None:
+                self._decoders.close()
+                self._decoders = None
 
 
 def register_embed(app: Celery, models: LoadedModels) -> None:
@@ -137,7 +157,7 @@ def register_embed(app: Celery, models: LoadedModels) -> None:
                 log.error("%s", error)  # noqa: TRY400
                 time.sleep(WRONG_MODEL_PAUSE)
                 raise Reject(str(error), requeue=True) from error
-            results = pipeline.run(photos)
+            results = pipeline.run(photos, with_labels=wanted.with_labels)
             # Raises where Redis is away: the leases lapse and the batch is done again.
             broker.send(app, TASK_COMMIT, commit_message(wanted, results))
 
@@ -171,12 +191,11 @@ def _commit_side(app: Celery, settings: Settings, models: LoadedModels) -> Itera
     library.create()
     with library.lock("worker"), Catalogue.open(library.catalogue) as catalogue:
         target = ensure_target(catalogue, settings)
-        models.weights = weights_file(settings, target)
         # Without its indexer this worker would go on, and duplicates be sought no more.
         indexing = IndexingThread(settings, _stop_celery)
         indexing.start()
         register_commit(app, catalogue, settings, indexing.wake)
-        models.pipeline(ModelRef(target.name, target.digest))  # now, not at the first query
+        models.pipeline(ref(target))  # now, not at the first query
         listener = LocalSocket(library.socket, models.pipeline)
         try:
             yield

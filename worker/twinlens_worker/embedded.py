@@ -11,16 +11,16 @@ from threading import Event
 from twinlens import ledger
 from twinlens.catalogue import Catalogue
 from twinlens.library import Library
-from twinlens.messages import ModelRef
 from twinlens.models import Model, get_model
 from twinlens.settings import Settings
 from twinlens_worker.commit import commit_patiently
 from twinlens_worker.decode import KnownVectors
 from twinlens_worker.indexing import IndexingThread
+from twinlens_worker.local_models import LocalModels
 from twinlens_worker.local_socket import LocalSocket
 from twinlens_worker.patience import patiently
 from twinlens_worker.pipeline import Pipeline, Started
-from twinlens_worker.target import ensure_target, load_descriptor, weights_file
+from twinlens_worker.target import ensure_target, ref
 
 log = logging.getLogger("twinlens.worker")
 
@@ -64,8 +64,7 @@ def _run_model(
 ) -> None:
     """Work with the target model until stopped or until another model is the target."""
     target = ensure_target(catalogue, settings)
-    wanted = ModelRef(target.name, target.digest)
-    descriptor = load_descriptor(settings, wanted, weights_file(settings, target))
+    descriptor = LocalModels(settings, library).load(ref(target))
     with Pipeline(
         descriptor,
         settings,
@@ -138,7 +137,7 @@ class EmbeddedLoop:
         )
 
     def _finish_and_commit(self, started: Started) -> None:
-        results = self._pipeline.finish(started)
+        results = self._pipeline.finish(started, with_labels=self._target.labels)
         commit_patiently(self._catalogue, self._settings, self._pipeline.model, results, self._stop)
         self._indexing.wake()
 

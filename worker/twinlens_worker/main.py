@@ -15,13 +15,15 @@ from pathlib import Path
 import click
 
 from twinlens import __version__
-from twinlens.errors import AlreadyRunningError, TwinlensError, WorkerError
+from twinlens.errors import AlreadyRunningError, ModelError, TwinlensError, WorkerError
 from twinlens.logs import start_logging
 from twinlens.settings import Settings, load_settings
 from twinlens.signals import set_from_handler
 
 EXIT_FAILED = 1
 EXIT_ALREADY_RUNNING = 75
+EXIT_STOPPED = 143
+"""128 + SIGTERM, as shells have it."""
 
 
 @click.group(invoke_without_command=True)
@@ -102,26 +104,38 @@ def _at_eof(action: Callable[[], object]) -> None:
 @cli.command()
 @click.argument("name")
 @click.option("--weights", type=click.Path(path_type=Path), help="Local weights file.")
-def describe(name: str, weights: Path | None) -> None:
+@click.option("--trust", metavar="SHA256", multiple=True, help="TorchScript that may run.")
+def describe(name: str, weights: Path | None, trust: tuple[str, ...]) -> None:
     """Describe a model as one JSON object, once it has been loaded.
 
     Loading fetches official weights that are not here yet, and finds weights that do not fit before
-    a library is promised to them.
+    a library is promised to them. What is wrong comes as JSON too, {"error": "..."}: standard error
+    is left to the progress of a download.
     """
     from twinlens_worker.models.descriptor import load
 
-    info = load(name, weights=weights, device="cpu").info
-    fields = ("name", "digest", "dimension", "input_size", "copy_threshold")
-    click.echo(json.dumps({field: getattr(info, field) for field in fields}))
+    # A download that is told to stop removes what it has; the default action would not.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: sys.exit(EXIT_STOPPED))
+    try:
+        info = load(name, weights=weights, device="cpu", trusted=trust).info
+    except ModelError as error:
+        click.echo(json.dumps({"error": str(error)}))
+        sys.exit(EXIT_FAILED)
+    fields = ("name", "digest", "dimension", "input_size", "copy_threshold", "named")
+    answer = {field: getattr(info, field) for field in fields}
+    click.echo(json.dumps({**answer, "categories": len(info.categories)}))
 
 
 @cli.command()
 def models() -> None:
     """List the models that can be used, one JSON object a line."""
-    from twinlens_worker.models import registry
+    from dataclasses import asdict
 
-    for name in registry.names():
-        click.echo(json.dumps({"name": name, "bundled": name == registry.BUNDLED}))
+    from twinlens_worker.models.listing import list_models
+
+    for model in list_models():
+        click.echo(json.dumps(asdict(model)))
 
 
 @cli.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -11,9 +12,10 @@ from twinlens.library import Library
 from twinlens.messages import ModelRef, encode_bytes
 from twinlens.models import DEFAULT_MODEL, get_model
 from twinlens.settings import Settings
-from twinlens_worker.models.descriptor import describe
+from twinlens_worker.local_models import LocalModels
+from twinlens_worker.models.registry import weights_digest
 from twinlens_worker.pipeline import Pipeline
-from twinlens_worker.target import load_descriptor, weights_file
+from twinlens_worker.target import ref
 
 
 def embed_paths(
@@ -25,8 +27,10 @@ def embed_paths(
     weights: Path | None = None,
 ) -> Iterator[dict[str, str]]:
     """Yield ``{"path", "vector"}`` or ``{"path", "error"}`` for each path, in order."""
-    wanted, file = _wanted(settings, name, digest, weights)
-    descriptor = load_descriptor(settings, wanted, file)
+    library = Library(settings.library)
+    settings = dataclasses.replace(settings, weights=weights or settings.weights)
+    wanted = _wanted(library, name, digest, weights)
+    descriptor = LocalModels(settings, library).load(wanted)
     with Pipeline(descriptor, settings) as pipeline:
         for path in paths:
             answer = {"path": encode_bytes(path)}
@@ -37,14 +41,12 @@ def embed_paths(
 
 
 def _wanted(
-    settings: Settings, name: str | None, digest: str | None, weights: Path | None
-) -> tuple[ModelRef, Path | None]:
-    if name is None:
-        catalogue_file = Library(settings.library).catalogue
-        if catalogue_file.exists():
-            with Catalogue.open_to_read(catalogue_file) as catalogue:
-                serving = get_model(catalogue, "serving")
-            if serving is not None:
-                return ModelRef(serving.name, serving.digest), weights_file(settings, serving)
+    library: Library, name: str | None, digest: str | None, weights: Path | None
+) -> ModelRef:
+    if name is None and library.catalogue.exists():
+        with Catalogue.open_to_read(library.catalogue) as catalogue:
+            serving = get_model(catalogue, "serving")
+        if serving is not None:
+            return ref(serving)
     name = name or DEFAULT_MODEL
-    return ModelRef(name, digest or describe(name, weights=weights).digest), weights
+    return ModelRef(name, digest or weights_digest(name, weights))

@@ -17,6 +17,7 @@ import numpy as np
 
 from twinlens import vectors
 from twinlens.errors import BadVectorError, ModelError, PhotoError
+from twinlens.labels import Label
 from twinlens.media import printable
 from twinlens.messages import Embedded, Failed, ModelRef, Photo, Result
 from twinlens.roots import resolve
@@ -29,6 +30,8 @@ from twinlens_worker.models.errors import BadOutputError
 log = logging.getLogger("twinlens.worker")
 
 Started = list[tuple[Photo, "Future[Decoded]"]]
+Labels = tuple[Label, ...] | None
+"""What a model names in a photo; None where it was not asked."""
 
 
 class Pipeline:
@@ -41,8 +44,9 @@ class Pipeline:
         *,
         known: KnownVectors | None = None,
         thumbnails: Path | None = None,
+        decoders: DecoderPool | None = None,
     ) -> None:
-        """Start the decoders.
+        """Start the decoders, or take those of whoever owns ``decoders``.
 
         ``known`` names the catalogue that tells which contents need no embedding; a worker that
         cannot see it embeds them all.
@@ -51,7 +55,8 @@ class Pipeline:
         self._settings = settings
         self._known = known
         self._thumbnails = thumbnails
-        self._pool = DecoderPool(settings)
+        self._owns_pool = decoders is None
+        self._pool = decoders or DecoderPool(settings)
         self._pool.warm()
 
     @property
@@ -72,7 +77,7 @@ class Pipeline:
         """Begin to decode photos."""
         return [(photo, self._pool.submit(self._request(photo))) for photo in photos]
 
-    def finish(self, started: Started) -> list[Result]:
+    def finish(self, started: Started, *, with_labels: bool = False) -> list[Result]:
         """Wait for photos that were started and embed them; one result for each, in no order."""
         results: list[Result] = []
         decoded: list[tuple[Photo, Decoded]] = []
@@ -83,11 +88,11 @@ class Pipeline:
                 results.append(_failed(photo, error))
         fresh = [(photo, item) for photo, item in decoded if item.pixels is not None]
         results += [_embedded(photo, item, None) for photo, item in decoded if item.pixels is None]
-        return results + self._embed(fresh)
+        return results + self._embed(fresh, with_labels=with_labels)
 
-    def run(self, photos: Sequence[Photo]) -> list[Result]:
+    def run(self, photos: Sequence[Photo], *, with_labels: bool = False) -> list[Result]:
         """Read and embed photos."""
-        return self.finish(self.start(photos))
+        return self.finish(self.start(photos), with_labels=with_labels)
 
     def embed_file(self, path: bytes) -> bytes:
         """Return the f16 vector of one photo by its absolute path.
@@ -98,14 +103,15 @@ class Pipeline:
         try:
             pixels = self._pool.submit(request).result().pixels
             assert pixels is not None
-            [vector] = self._vectors([pixels])
+            [row], _ = self._run_model([pixels], with_labels=False)
+            return vectors.encode(row)
         except PhotoError as error:
             raise type(error)(f"{printable(path)}: {error}") from error
-        return vector
 
     def close(self) -> None:
-        """Stop the decoders."""
-        self._pool.close()
+        """Stop the decoders, where they are ours."""
+        if self._owns_pool:
+            self._pool.close()
 
     def __enter__(self) -> Self:
         return self
@@ -118,39 +124,32 @@ class Pipeline:
         size = self.descriptor.info.input_size
         return DecodeRequest(path, size, self._thumbnails, self._known)
 
-    def _embed(self, decoded: Sequence[tuple[Photo, Decoded]]) -> list[Result]:
+    def _embed(
+        self, decoded: Sequence[tuple[Photo, Decoded]], *, with_labels: bool
+    ) -> list[Result]:
         if not decoded:
             return []
         images = [item.pixels for _, item in decoded if item.pixels is not None]
         results: list[Result] = []
-        outcomes = self._try_vectors(images)
-        for (photo, item), outcome in zip(decoded, outcomes, strict=True):
-            if isinstance(outcome, BadVectorError):
-                results.append(_failed(photo, outcome))
-            else:
-                results.append(_embedded(photo, item, outcome))
+        rows, labels = self._run_model(images, with_labels=with_labels)
+        for (photo, item), row, named in zip(decoded, rows, labels, strict=True):
+            try:
+                results.append(_embedded(photo, item, vectors.encode(row), named))
+            except BadVectorError as error:
+                results.append(_failed(photo, error))
         return results
 
-    def _vectors(self, images: Sequence[np.ndarray]) -> list[bytes]:
-        outcomes = self._try_vectors(images)
-        for outcome in outcomes:
-            if isinstance(outcome, BadVectorError):
-                raise outcome
-        return [outcome for outcome in outcomes if isinstance(outcome, bytes)]
-
-    def _try_vectors(self, images: Sequence[np.ndarray]) -> list[bytes | BadVectorError]:
+    def _run_model(
+        self, images: Sequence[np.ndarray], *, with_labels: bool
+    ) -> tuple[np.ndarray, Sequence[Labels]]:
         """Embed images of shape (S, S, 3); one bad vector spoils no other."""
+        unasked: Sequence[Labels] = [None] * len(images)
         try:
-            rows = self.descriptor.embed(np.stack(images))
+            if with_labels:
+                return self.descriptor.embed_and_label(np.stack(images))
+            return self.descriptor.embed(np.stack(images)), unasked
         except BadOutputError as error:
-            rows = error.vectors
-        outcomes: list[bytes | BadVectorError] = []
-        for row in rows:
-            try:
-                outcomes.append(vectors.encode(row))
-            except BadVectorError as error:
-                outcomes.append(error)
-        return outcomes
+            return error.vectors, error.labels or unasked
 
 
 def _failed(photo: Photo, error: PhotoError) -> Failed:
@@ -159,7 +158,7 @@ def _failed(photo: Photo, error: PhotoError) -> Failed:
     return Failed(photo.file_id, photo.generation, error.kind, str(error), error.permanent)
 
 
-def _embedded(photo: Photo, item: Decoded, vector: bytes | None) -> Embedded:
+def _embedded(photo: Photo, item: Decoded, vector: bytes | None, labels: Labels = None) -> Embedded:
     return Embedded(
         file_id=photo.file_id,
         generation=photo.generation,
@@ -172,4 +171,5 @@ def _embedded(photo: Photo, item: Decoded, vector: bytes | None) -> Embedded:
         taken_at=item.taken_at,
         camera=item.camera,
         flat=item.pixels is not None and is_flat(item.pixels),
+        labels=labels,
     )

@@ -1,4 +1,4 @@
-"""The target model: loading the one that the catalogue asks for."""
+"""The target model: the one that workers compute."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from twinlens.errors import ModelError
 from twinlens.messages import ModelRef
 from twinlens.models import DEFAULT_MODEL, Model, get_model, set_target
 from twinlens.settings import Settings
-from twinlens_worker.models.descriptor import Descriptor, DescriptorInfo, describe, load
+from twinlens_worker.local_models import find_weights
+from twinlens_worker.models import registry
+from twinlens_worker.models.descriptor import DescriptorInfo, describe
 
 
 def ensure_target(catalogue: Catalogue, settings: Settings) -> Model:
@@ -21,35 +23,22 @@ def ensure_target(catalogue: Catalogue, settings: Settings) -> Model:
     target = get_model(catalogue, "target")
     if target is None:
         return make_target(catalogue, describe(DEFAULT_MODEL))
-    info = describe(target.name, weights=weights_file(settings, target))
-    if info.digest == target.digest:
+    path = find_weights(settings, ref(target), target)
+    digest = registry.weights_digest(target.name, path)
+    if digest == target.digest:
         return target
-    if target.weights is None and target.name == DEFAULT_MODEL:
-        return make_target(catalogue, info)
+    if path is None and target.name == DEFAULT_MODEL:
+        return make_target(catalogue, describe(DEFAULT_MODEL))
     raise ModelError(
-        f"{target.weights or target.name}: these weights ({info.digest[:12]}) are not those that the"
+        f"{path or target.name}: these weights ({digest[:12]}) are not those that the"
         f" library was embedded with ({target.digest[:12]}). Put the old file back, or run:"
         f" twinlens model use {target.name}"
     )
 
 
-def weights_file(settings: Settings, model: Model) -> Path | None:
-    """Return where the model's weights lie on this computer, None for its official ones."""
-    if settings.weights is not None:
-        return settings.weights
-    return Path(model.weights) if model.weights else None
-
-
-def load_descriptor(settings: Settings, wanted: ModelRef, weights: Path | None) -> Descriptor:
-    """Load a model and check that its weights are the wanted ones. Raises ModelError."""
-    descriptor = load(wanted.name, weights=weights, device=settings.device)
-    if descriptor.info.digest != wanted.digest:
-        raise ModelError(
-            f"{weights or wanted.name}: these weights ({descriptor.info.digest[:12]}) are not those"
-            f" of the library ({wanted.digest[:12]})."
-            " Run the same twinlens and weights on all computers."
-        )
-    return descriptor
+def ref(model: Model) -> ModelRef:
+    """Return the reference to a model, as messages carry it."""
+    return ModelRef(model.name, model.digest, model.catalogue, model.labels)
 
 
 def make_target(catalogue: Catalogue, info: DescriptorInfo, weights: Path | None = None) -> Model:

@@ -1,31 +1,27 @@
 """Any torchvision classifier as a descriptor: `torchvision:NAME`.
 
 Convolutional networks give their last feature map, pooled by GeM. Networks with layer
-normalisation (ViT, Swin, MaxViT, ConvNeXt) give what their last linear layer reads: the class
-token or the pooled map, which may be negative, where GeM would cut it off.
+normalisation (ViT, Swin, MaxViT, ConvNeXt) give what their classification head reads: the class
+token or the pooled map, which may be negative, where GeM would cut it off. The head's own answer
+comes out of the same pass, so that labels cost nothing more.
 """
 
-import sys
-from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlparse
 
 import torch
 import torchvision
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 from torchvision.models import WeightsEnum
 
+from twinlens_worker.models import heads, official
 from twinlens_worker.models import weights as weight_files
-from twinlens_worker.models.errors import (
-    UnknownModelError,
-    WeightsDamagedError,
-    WeightsMissingError,
-)
+from twinlens_worker.models.errors import WeightsMissingError
 from twinlens_worker.models.info import DescriptorInfo
+from twinlens_worker.models.official import PREFIX
 from twinlens_worker.models.pocket import gem
 
-PREFIX: Final = "torchvision:"
 COPY_THRESHOLD: Final = 0.95
 """Unwhitened GeM features of classifiers lie close together; measured with MobileNetV2."""
 ARGUMENTS: Final[dict[str, dict[str, Any]]] = {
@@ -37,16 +33,22 @@ AUXILIARY: Final = ("aux1.", "aux2.", "AuxLogits.")
 
 
 class Backbone(nn.Module):
-    """A classifier cut off before its head: (N, 3, S, S) to unit vectors (N, dimension)."""
+    """A classifier: (N, 3, S, S) to unit vectors (N, dimension), and to its head's answer."""
 
     def __init__(self, classifier: nn.Module) -> None:
         super().__init__()
         self.classifier = classifier
         self._kept: Tensor | None = None
         modules = list(classifier.modules())
+        head = classifier.get_submodule(head_name(classifier))
+        pools = [module for module in modules if isinstance(module, nn.AdaptiveAvgPool2d)]
         self._pooled = any(isinstance(module, nn.LayerNorm) for module in modules)
-        if self._pooled:
-            _last_linear(modules).register_forward_pre_hook(self._keep_input)
+        if self._pooled or isinstance(head, nn.Conv2d):  # SqueezeNet's head is a convolution
+            head.register_forward_pre_hook(self._keep_input)
+        elif pools:
+            # Squeeze-and-excitation pools too; the last that is called is the network's own.
+            for pool in pools:
+                pool.register_forward_pre_hook(self._keep_input)
         else:
             for module in modules:
                 if not list(module.children()):
@@ -54,15 +56,18 @@ class Backbone(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Return L2-normalised features, f32."""
-        self.classifier(images)
+        return self.classify(images)[0]
+
+    def classify(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return L2-normalised features and the head's logits (N, outputs), both f32."""
+        logits = self.classifier(images)
         assert self._kept is not None
         features, self._kept = self._kept.float(), None
-        if not self._pooled:
-            features = gem(features)
-        return nn.functional.normalize(features, dim=1)
+        features = features.flatten(1) if self._pooled else gem(features)
+        return nn.functional.normalize(features, dim=1), logits.float()
 
     def _keep_input(self, _module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        self._kept = inputs[0].flatten(1)
+        self._kept = inputs[0]
 
     def _keep_map(self, _module: nn.Module, _inputs: object, output: object) -> None:
         """Keep the last output that still has a height and a width."""
@@ -70,102 +75,101 @@ class Backbone(nn.Module):
             self._kept = output
 
 
-def names() -> list[str]:
-    """Every name that this module understands."""
-    return [PREFIX + name for name in torchvision.models.list_models(module=torchvision.models)]
-
-
 def describe(name: str, path: Path | None) -> DescriptorInfo:
     """Describe a backbone whose weights are already on this computer."""
-    official = _official(name)
-    path = path or _cached(official)
+    weights = official.weights_of(name)
+    path = path or official.cached(weights)
     if not path.is_file():
         raise WeightsMissingError(
             f"{path}: the weights of {name} are not here yet; "
             f"`twinlens model use {name}` downloads them"
         )
-    return _info(name, path, official, Backbone(_skeleton(name)))
+    return _read(name, path, weights)[0]
 
 
 def load(name: str, path: Path | None) -> tuple[DescriptorInfo, nn.Module]:
     """Load a backbone from a local file, or with its official weights, downloaded when needed."""
-    official = _official(name)
-    path = path or _fetch(name, official)
-    state = weight_files.read_state(path)
-    state = {key: tensor for key, tensor in state.items() if not key.startswith(AUXILIARY)}
-    backbone = Backbone(_skeleton(name))
-    info = _info(name, path, official, backbone)
+    weights = official.weights_of(name)
+    path = path or official.fetch(name, weights)
+    info, backbone, state = _read(name, path, weights)
     weight_files.load_into(backbone.classifier, state, path, name)
     return info, backbone
 
 
-def _official(name: str) -> WeightsEnum:
+def head_name(network: nn.Module) -> str:
+    """Return the name of a classifier's head: its last linear layer, else its last convolution."""
+    for kind in (nn.Linear, nn.Conv2d):
+        names: list[str] = [
+            name for name, module in network.named_modules() if isinstance(module, kind)
+        ]
+        if names:
+            return names[-1]
+    raise ValueError("a network with neither a linear layer nor a convolution")
+
+
+def skeleton(name: str, weights: WeightsEnum, outputs: int | None = None) -> nn.Module:
+    """Build a network whose parameters have shapes but no memory and no values yet."""
     plain = name.removeprefix(PREFIX)
-    try:
-        if name not in names():
-            raise ValueError(plain)
-        return torchvision.models.get_model_weights(plain).DEFAULT
-    except ValueError as error:
-        raise UnknownModelError(
-            f"{name}: torchvision {torchvision.__version__} has no such classifier; "
-            "`twinlens model list` shows what there is"
-        ) from error
+    arguments = dict(ARGUMENTS.get(plain, {}))
+    if plain.startswith("vit_"):  # its positions are counted in patches of the official input
+        arguments["image_size"] = int(weights.transforms().crop_size[0])
+    if outputs is not None:
+        arguments["num_classes"] = outputs
+    with _NoMemory():
+        network = torchvision.models.get_model(plain, weights=None, **arguments)
+    return network.eval().to("meta")  # type: ignore[no-any-return]
 
 
-def _skeleton(name: str) -> nn.Module:
-    """Build the network without memory or initial weights, which would be thrown away."""
-    plain = name.removeprefix(PREFIX)
-    with torch.device("meta"):
-        return torchvision.models.get_model(plain, weights=None, **ARGUMENTS.get(plain, {})).eval()  # type: ignore[no-any-return]
+class _NoMemory(TorchFunctionMode):
+    """Parameters are made on the meta device; what a network computes to find its shape is not.
+
+    `with torch.device("meta")` would take that too, and RegNet reads its widths from tensors.
+    """
+
+    def __torch_function__(
+        self,
+        function: Any,  # noqa: ANN401  torch's signature
+        types: Any,  # noqa: ANN401
+        args: Any = (),  # noqa: ANN401
+        kwargs: Any = None,  # noqa: ANN401
+    ) -> Any:  # noqa: ANN401
+        kwargs = kwargs or {}
+        if function is torch.empty and kwargs.get("device") is None:
+            kwargs = {**kwargs, "device": "meta"}
+        return function(*args, **kwargs)
 
 
-def _info(name: str, path: Path, official: WeightsEnum, skeleton: Backbone) -> DescriptorInfo:
-    preset = official.transforms()
-    size = int(preset.crop_size[0])
-    with torch.inference_mode():
-        dimension = skeleton(torch.zeros(1, 3, size, size, device="meta")).shape[1]
-    return DescriptorInfo(
+def _read(
+    name: str, path: Path, weights: WeightsEnum
+) -> tuple[DescriptorInfo, Backbone, dict[str, Tensor]]:
+    """Read a file of weights; describe the network that they ask for, not loaded with them yet."""
+    state = weight_files.read_state(path)
+    state = {key: tensor for key, tensor in state.items() if not key.startswith(AUXILIARY)}
+    official_names = tuple(weights.meta["categories"])
+    network = skeleton(name, weights)
+    head = state.get(f"{head_name(network)}.weight")
+    outputs = len(official_names)
+    if head is not None and 0 < len(head) != outputs:  # trained further, on other categories
+        outputs = len(head)
+        network = skeleton(name, weights, outputs)
+    names, named = heads.categories(path, outputs, official_names)
+    backbone = Backbone(network)
+    preset = weights.transforms()
+    info = DescriptorInfo(
         name=name,
         digest=weight_files.digest(path),
-        dimension=dimension,
-        input_size=size,
+        dimension=_dimension(backbone, int(preset.crop_size[0])),
+        input_size=int(preset.crop_size[0]),
         copy_threshold=COPY_THRESHOLD,
         mean=tuple(preset.mean),
         std=tuple(preset.std),
         notes=f"{path.name}; weights under the terms of whoever published them",
+        categories=names,
+        named=named,
     )
+    return info, backbone, state
 
 
-def _cached(official: WeightsEnum) -> Path:
-    """Where torchvision keeps its download: the folder that `TORCH_HOME` decides."""
-    return Path(torch.hub.get_dir()) / "checkpoints" / Path(urlparse(official.url).path).name
-
-
-def _fetch(name: str, official: WeightsEnum) -> Path:
-    path = _cached(official)
-    if path.is_file():
-        return path
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        # Progress belongs on stderr: stdout may be read by a program.
-        with redirect_stdout(sys.stderr):
-            torch.hub.download_url_to_file(official.url, str(path), _hash_prefix(path))
-    except RuntimeError as error:
-        raise WeightsDamagedError(
-            f"{official.url}: arrived damaged ({error}); try again"
-        ) from error
-    except OSError as error:
-        raise WeightsMissingError(
-            f"{name}: no way to its weights ({error}); connect once, "
-            f"or put the file {path.name} from another computer into {path.parent}"
-        ) from error
-    return path
-
-
-def _hash_prefix(path: Path) -> str | None:
-    match = torch.hub.HASH_REGEX.search(path.name)
-    return match.group(1) if match else None
-
-
-def _last_linear(modules: list[nn.Module]) -> nn.Linear:
-    return next(module for module in reversed(modules) if isinstance(module, nn.Linear))
+def _dimension(backbone: Backbone, size: int) -> int:
+    with torch.inference_mode():
+        return int(backbone(torch.zeros(1, 3, size, size, device="meta")).shape[1])

@@ -1,10 +1,13 @@
 """A loaded descriptor: photos in, unit vectors out."""
 
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from twinlens.labels import Label
 from twinlens_worker.models import registry
 from twinlens_worker.models.errors import BadOutputError
+from twinlens_worker.models.heads import top_labels
 from twinlens_worker.models.info import DescriptorInfo
 
 if TYPE_CHECKING:
@@ -41,17 +44,46 @@ class Descriptor:
 
         Raises BadOutputError, which says for which rows, where a vector is not finite or zero.
         """
+        return self._embed(images, self._vectors)
+
+    def embed_and_label(
+        self, images: "NDArray[np.uint8]"
+    ) -> "tuple[NDArray[np.float32], list[tuple[Label, ...]]]":
+        """Embed photos as `embed` does, and name what is in them, from the same pass.
+
+        Without a classification head nothing is named. Raises BadOutputError.
+        """
+        labels: list[tuple[Label, ...]] = []
+        if not self.info.categories:
+            return self.embed(images), [()] * len(images)
+        vectors = self._embed(images, lambda pixels: self._classified(pixels, labels), labels)
+        return vectors, labels
+
+    def _embed(
+        self,
+        images: "NDArray[np.uint8]",
+        run: "Callable[[Tensor], Tensor]",
+        labels: "list[tuple[Label, ...]] | None" = None,
+    ) -> "NDArray[np.float32]":
         import numpy as np
 
         self._check(images)
         vectors = np.empty((len(images), self.info.dimension), np.float32)
         for start in range(0, len(images), MICRO_BATCH):
             chunk = images[start : start + MICRO_BATCH]
-            vectors[start : start + len(chunk)] = self._run(chunk).numpy()
-        self._check_output(vectors)
+            vectors[start : start + len(chunk)] = self._run(chunk, run).numpy()
+        self._check_output(vectors, labels)
         return vectors
 
-    def _run(self, images: "NDArray[np.uint8]") -> "Tensor":
+    def _vectors(self, normalised: "Tensor") -> "Tensor":
+        return self._network(normalised)  # type: ignore[no-any-return]
+
+    def _classified(self, normalised: "Tensor", labels: "list[tuple[Label, ...]]") -> "Tensor":
+        vectors, logits = self._network.classify(normalised)
+        labels.extend(top_labels(logits, self.info.categories))
+        return vectors  # type: ignore[no-any-return]
+
+    def _run(self, images: "NDArray[np.uint8]", run: "Callable[[Tensor], Tensor]") -> "Tensor":
         import numpy as np
         import torch
 
@@ -62,7 +94,7 @@ class Descriptor:
             torch.inference_mode(),
             torch.autocast(self._device.type, dtype=self._precision, enabled=enabled),
         ):
-            return self._network(normalised).float().cpu()  # type: ignore[no-any-return]
+            return run(normalised).float().cpu()
 
     def _check(self, images: "NDArray[np.uint8]") -> None:
         side = self.info.input_size
@@ -72,7 +104,9 @@ class Descriptor:
                 f"not {images.dtype} {images.shape}"
             )
 
-    def _check_output(self, vectors: "NDArray[np.float32]") -> None:
+    def _check_output(
+        self, vectors: "NDArray[np.float32]", labels: "list[tuple[Label, ...]] | None"
+    ) -> None:
         import numpy as np
 
         # A network that gives zeros leaves L2 normalisation with zeros.
@@ -84,19 +118,26 @@ class Descriptor:
                 "if it happens for every photo, fetch the weights again or use another model",
                 rows=rows,
                 vectors=vectors,
+                labels=labels,
             )
 
 
-def load(name: str, *, weights: Path | None = None, device: str = "auto") -> Descriptor:
+def load(
+    name: str,
+    *,
+    weights: Path | None = None,
+    device: str = "auto",
+    trusted: Collection[str] = (),
+) -> Descriptor:
     """Load a descriptor by name, with its own weights or those of a local file.
 
-    `device` is `auto` (CUDA, else Apple's MPS, else the CPU) or a torch device. Raises ModelError
+    `trusted` are the sha256 of the TorchScript programs that may run here. `device` is `auto` (CUDA, else Apple's MPS, else the CPU) or a torch device. Raises ModelError
     with a one-line reason; weights that give no usable vector for a plain grey photo are refused
     here rather than at the first photo.
     """
     import numpy as np
 
-    info, network = registry.family(name).load(name, weights)
+    info, network = registry.family(name, trusted).load(name, weights)
     descriptor = Descriptor(info, network, _device(device), str(weights or name))
     side = info.input_size
     descriptor.embed(np.full((1, side, side, 3), 128, np.uint8))
@@ -104,7 +145,7 @@ def load(name: str, *, weights: Path | None = None, device: str = "auto") -> Des
 
 
 def describe(name: str, *, weights: Path | None = None) -> DescriptorInfo:
-    """Describe a descriptor; for `pocket` without importing torch."""
+    """Describe a descriptor that is here; for `pocket` without importing torch."""
     return registry.family(name).describe(name, weights)
 
 

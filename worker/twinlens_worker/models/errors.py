@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from twinlens.errors import ModelError
+from twinlens.labels import Label
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,14 +26,26 @@ class WeightsMismatchError(ModelError):
     """The weights are sound, but of another network."""
 
 
+class WeightsRefusedError(ModelError):
+    """The file is a program, or not the one that was agreed to, and was not opened."""
+
+
 class BadOutputError(ModelError):
     """The network gave NaN, infinity or nothing but zeros for some photos.
 
     ``rows`` says for which photos of the batch; the other rows of ``vectors`` (N, dimension) can
-    be used.
+    be used, and with them those of ``labels`` where they were asked for.
     """
 
-    def __init__(self, message: str, *, rows: list[int], vectors: "NDArray[np.float32]") -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        rows: list[int],
+        vectors: "NDArray[np.float32]",
+        labels: "list[tuple[Label, ...]] | None" = None,
+    ) -> None:
         super().__init__(message)
         self.rows = rows
         self.vectors = vectors
+        self.labels = labels

@@ -27,7 +27,8 @@ def categories(path: Path, outputs: int, official: Sequence[str]) -> tuple[tuple
 
     Raises WeightsMismatchError where 1 or 2 has another number of names than the head has outputs.
     """
-    source, names = _own_names(path)
+    source, own = _own_names(path)
+    names: Sequence[str] | None = own
     if names is None and len(official) == outputs:
         names = official
     if names is None:

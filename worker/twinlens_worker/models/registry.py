@@ -1,8 +1,10 @@
 """From a descriptor's name to the code that loads it."""
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol, cast
 
+from twinlens_worker.models import weights as weight_files
 from twinlens_worker.models.errors import UnknownModelError
 from twinlens_worker.models.info import DescriptorInfo
 
@@ -11,22 +13,30 @@ if TYPE_CHECKING:
 
 BUNDLED: Final = "pocket"
 TORCHVISION: Final = "torchvision:"
+TORCHSCRIPT: Final = "torchscript:"
 
 
 class Family(Protocol):
     """A module that knows a group of descriptors; `path` None means their own weights."""
 
     def describe(self, name: str, path: Path | None) -> DescriptorInfo:
-        """Describe a descriptor without running it."""
+        """Describe a descriptor without fetching anything."""
         ...
 
     def load(self, name: str, path: Path | None) -> "tuple[DescriptorInfo, nn.Module]":
-        """Return a network from normalised (N, 3, S, S) to unit vectors (N, dimension)."""
+        """Return a network from normalised (N, 3, S, S) to unit vectors (N, dimension).
+
+        Where its info has categories, it also has `classify`, which gives these vectors and the
+        logits of its classification head (N, categories) in one pass.
+        """
         ...
 
 
-def family(name: str) -> Family:
-    """Find who knows this name; only `torchvision:` names import torchvision."""
+def family(name: str, trusted: Collection[str] = ()) -> Family:
+    """Find who knows this name; only `torchvision:` names import torchvision.
+
+    `trusted` are the sha256 of the TorchScript programs that may run here.
+    """
     if name == BUNDLED:
         from twinlens_worker.models import pocket_file
 
@@ -35,14 +45,25 @@ def family(name: str) -> Family:
         from twinlens_worker.models import backbones
 
         return cast("Family", backbones)
+    if name.startswith(TORCHSCRIPT):
+        from twinlens_worker.models.torchscript import TorchScript
+
+        return TorchScript(frozenset(trusted))
     raise UnknownModelError(
         f"{name}: no such model; use `{BUNDLED}` or `{TORCHVISION}NAME`, as in "
         f"`{TORCHVISION}resnet50`"
     )
 
 
-def names() -> list[str]:
-    """Every name that can be loaded, the bundled one first."""
-    from twinlens_worker.models import backbones
+def weights_digest(name: str, path: Path | None) -> str:
+    """Return the sha256 of a descriptor's weights, without loading or running them.
 
-    return [BUNDLED, *backbones.names()]
+    Raises WeightsMissingError, also where official weights are not here yet.
+    """
+    if path is not None:
+        return weight_files.digest(path)
+    if name.startswith(TORCHVISION):
+        from twinlens_worker.models import official
+
+        return official.digest(name)
+    return family(name).describe(name, None).digest

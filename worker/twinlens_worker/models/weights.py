@@ -2,16 +2,20 @@
 
 import hashlib
 import json
+import re
 import struct
+import warnings
 from collections.abc import Mapping
 from io import BufferedReader
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from twinlens.errors import ModelError
 from twinlens_worker.models.errors import (
     WeightsDamagedError,
     WeightsMismatchError,
     WeightsMissingError,
+    WeightsRefusedError,
 )
 
 if TYPE_CHECKING:
@@ -20,6 +24,11 @@ if TYPE_CHECKING:
 FETCH_AGAIN: Final = "copy or download it again"
 LARGEST_HEADER: Final = 100_000_000
 """Bytes; the limit that the safetensors format sets itself."""
+
+_ASKED_FOR: Final = re.compile(
+    r"(?:unsupported global:?\s+(?:GLOBAL\s+)?|unrecognized function )([\w.]+)", re.IGNORECASE
+)
+"""How torch names what a pickle would have it import or call."""
 
 
 def digest(path: Path) -> str:
@@ -100,9 +109,12 @@ def _read_pickle(path: Path) -> "dict[str, Tensor]":
     import torch
 
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            # Of TorchScript and of odd pickles, both of which it then refuses.
+            warnings.simplefilter("ignore", UserWarning)
+            state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch.load leaks whatever unpickling garbage raises
-        raise _damaged(path, _first_line(error)) from error
+        raise _not_loaded(path, error) from error
     if isinstance(state, Mapping) and isinstance(state.get("state_dict"), Mapping):
         state = state["state_dict"]  # the layout of most training checkpoints
     if not isinstance(state, dict) or not all(isinstance(t, torch.Tensor) for t in state.values()):
@@ -115,6 +127,22 @@ def _open(path: Path) -> BufferedReader:
         return path.open("rb")
     except OSError as error:
         raise WeightsMissingError(f"{path}: {error.strerror}; check the path") from error
+
+
+def _not_loaded(path: Path, error: Exception) -> ModelError:
+    """Say why `torch.load` refused; its own text tells people how to load the file all the same."""
+    text = str(error)
+    if "TorchScript" in text:
+        return WeightsRefusedError(
+            f"{path}: a TorchScript program, not weights alone; "
+            "if you trust it, use it as torchscript:NAME@SIZE (docs/guide.md)"
+        )
+    if found := _ASKED_FOR.search(text):
+        return WeightsRefusedError(
+            f"{path}: not opened: it asks for {found[1]}, and weights are numbers alone; "
+            "have its state_dict saved, best as safetensors"
+        )
+    return _damaged(path, "not a file of weights" if "Weights only" in text else _first_line(error))
 
 
 def _damaged(path: Path, cause: str) -> WeightsDamagedError:
