@@ -49,6 +49,10 @@ class WorkerError(TwinlensError):
     """A worker does not answer or cannot go on."""
 
 
+class TuningError(TwinlensError):
+    """A library cannot be tuned, or what was stored of its tuning is damaged."""
+
+
 class ModelError(TwinlensError):
     """A model cannot be loaded or does not give usable vectors."""
 
