@@ -83,6 +83,15 @@ def test_no_pair_hides_in_the_numbers_left_out(monkeypatch: pytest.MonkeyPatch, 
     assert_same(found(matrix), wanted)
 
 
+def test_the_bound_has_no_room_to_spare(monkeypatch: pytest.MonkeyPatch):
+    """Parallel vectors that score just the floor are found by the length of what is left out alone."""
+    monkeypatch.setattr(module, "_numbers_worth_it", lambda *_: 7)
+    monkeypatch.setattr(module, "_principal_axes", lambda _: np.eye(16, dtype=np.float32))
+    matrix = np.zeros((60, 16), dtype=np.float32)
+    matrix[np.arange(60), 7 + np.arange(60) % 9] = np.sqrt(FLOOR + 1e-3)
+    assert_same(found(matrix), by_brute_force(matrix))
+
+
 def test_rare_pairs_are_picked_out_and_not_multiplied(monkeypatch: pytest.MonkeyPatch):
     """Far fewer pairs reach the bound than there are: else it would win nothing."""
     compared = 0
