@@ -214,7 +214,7 @@ class Exiftool:
 
 def _plain_suffix(path: bytes) -> str:
     """Return a file's suffix, by which exiftool knows some formats, where it holds nothing odd."""
-    suffix = os.path.splitext(path)[1]
+    suffix = os.path.splitext(path)[1]  # noqa: PTH122  bytes
     return suffix.decode("ascii") if suffix[1:].isalnum() and suffix.isascii() else ""
 
 

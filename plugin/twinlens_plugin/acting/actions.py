@@ -11,8 +11,11 @@ from dataclasses import dataclass
 from twinlens.roots import Root
 from twinlens_plugin.acting import files
 from twinlens_plugin.acting.companions import companions, renamed, xmp_sidecars
-from twinlens_plugin.acting.files import Dress, Reading
-from twinlens_plugin.acting.steps import Link, Move, Step, Trash, Write, content_of
+from twinlens_plugin.acting.dressing import Dress
+from twinlens_plugin.acting.files import Reading
+from twinlens_plugin.acting.linking import Link
+from twinlens_plugin.acting.step import Step
+from twinlens_plugin.acting.steps import Move, Trash, Write, content_of
 from twinlens_plugin.acting.trash import Mark
 from twinlens_plugin.errors import SkippedError
 from twinlens_plugin.output import shown
@@ -82,16 +85,12 @@ class Maker:
 
         Raises AlreadyError where that was done, SkippedError where it cannot be.
         """
+        merged = self._merge(photo.path, keeper.path, roots) if self._order.merge else []
         if self._order.action.links:
-            steps = [self._link(photo, keeper, reading)]
-        elif self._order.action is Action.MOVE:
-            steps = self._moves(photo.path, roots[0])
-        else:
-            steps = [self._trash(path) for path in companions(photo.path)]
-            steps.append(self._trash(photo.path))
-        return (
-            [*self._merge(photo.path, keeper.path, roots), *steps] if self._order.merge else steps
-        )
+            return [*merged, self._link(photo, keeper, reading)]
+        if self._order.action is Action.MOVE:
+            return [*merged, *self._moves(photo.path, roots[0])]
+        return [*merged, *map(self._trash, (*companions(photo.path), photo.path))]
 
     def tags(self, photo: PlannedPhoto, group: PlannedGroup) -> list[Step]:
         """Return what writes to a photo's sidecars that it is of a group, and which part it has.

@@ -15,13 +15,14 @@ from twinlens.roots import Root, why_offline
 from twinlens_plugin.acting.actions import Action, AlreadyError, Maker, Order
 from twinlens_plugin.acting.guard import Guard, read_as_planned, unchanged_at_a_glance
 from twinlens_plugin.acting.journal import Entry, Run, Writer
-from twinlens_plugin.acting.steps import Move, Step
+from twinlens_plugin.acting.step import Step
+from twinlens_plugin.acting.steps import Move
 from twinlens_plugin.acting.undoing import failure, take_back
+from twinlens_plugin.current import below
 from twinlens_plugin.errors import ActingError, JournalError, SkippedError
 from twinlens_plugin.interrupts import Interrupt
 from twinlens_plugin.output import shown
 from twinlens_plugin.plans import Plan, PlannedGroup, PlannedPhoto
-from twinlens_plugin.relations import below
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,8 +171,10 @@ class Apply:
             self._forget(photo.path)
 
     def _refuse_loss(self, keeper: bytes, kept: os.stat_result) -> None:
-        """See that the keeper is still there: were both one file in a way that nobody knew of, the
-        photo comes back at once."""
+        """See that the keeper is still there.
+
+        Were both one file, in a way that nobody knew of, the photo comes back at once.
+        """
         try:
             found = os.lstat(keeper)
         except OSError as error:

@@ -13,12 +13,14 @@ import hashlib
 import os
 import stat
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 from typing import IO
 
 from twinlens.errors import ChangedError, UnreadableError, VanishedError
+from twinlens_plugin.acting.dressing import Dress, dress
 from twinlens_plugin.output import shown
 
 CHUNK = 1 << 20
@@ -232,7 +234,7 @@ def is_same_entry(one: bytes, other: bytes) -> bool:
         if not os.path.samestat(os.stat(os.path.dirname(one)), os.stat(os.path.dirname(other))):
             return False
         names = {os.path.basename(one), os.path.basename(other)}
-        return len(names & set(os.listdir(os.path.dirname(one)))) < 2  # noqa: PLR2004
+        return len(names & set(os.listdir(os.path.dirname(one)))) < 2
     except OSError:
         return False
 
@@ -252,54 +254,6 @@ def sync_folder(folder: bytes) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-
-
-@dataclass(frozen=True, slots=True)
-class Dress:
-    """What a file has beside its bytes."""
-
-    mode: int
-    owner: int
-    group: int
-    atime_ns: int
-    mtime_ns: int
-    attributes: Mapping[str, bytes]
-    """Extended attributes, access lists among them."""
-
-    @classmethod
-    def of(cls, path: bytes) -> Dress:
-        """Read it from a file."""
-        found = os.stat(path, follow_symlinks=False)
-        return cls(
-            stat.S_IMODE(found.st_mode),
-            found.st_uid,
-            found.st_gid,
-            found.st_atime_ns,
-            found.st_mtime_ns,
-            dict(_attributes(path)),
-        )
-
-
-def dress(path: bytes, dressed: Dress, *, times: bool = True) -> None:
-    """Give a file its owner, mode, attributes and times, as far as the system lets us."""
-    with contextlib.suppress(OSError):  # only root gives files away; FAT has no owners
-        os.chown(path, dressed.owner, dressed.group, follow_symlinks=False)
-    for name, value in dressed.attributes.items():
-        with contextlib.suppress(OSError):
-            os.setxattr(path, name, value, follow_symlinks=False)
-    with contextlib.suppress(PermissionError):
-        os.chmod(path, dressed.mode)
-    if times:
-        os.utime(path, ns=(dressed.atime_ns, dressed.mtime_ns), follow_symlinks=False)
-
-
-def _attributes(path: bytes) -> Iterator[tuple[str, bytes]]:
-    if not hasattr(os, "listxattr"):
-        return
-    with contextlib.suppress(OSError):
-        for name in os.listxattr(path, follow_symlinks=False):
-            with contextlib.suppress(OSError):
-                yield name, os.getxattr(path, name, follow_symlinks=False)
 
 
 def _move_by_copying(source: bytes, target: bytes, sha256: str, temporary: bytes) -> None:
@@ -356,7 +310,7 @@ def _version(found: os.stat_result) -> tuple[int, int, int, int]:
 
 
 @contextlib.contextmanager
-def _opened(path: bytes) -> Iterator[IO[bytes]]:
+def _opened(path: bytes) -> Iterator[BufferedReader]:
     """Open a regular file to read; never a pipe, nor what a symbolic link points to."""
     try:
         found = os.lstat(path)

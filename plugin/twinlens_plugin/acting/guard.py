@@ -17,10 +17,10 @@ from twinlens.errors import PhotoError
 from twinlens.roots import Root, why_offline
 from twinlens_plugin.acting import files
 from twinlens_plugin.acting.files import Reading
+from twinlens_plugin.current import below
 from twinlens_plugin.errors import SkippedError
 from twinlens_plugin.output import shown
 from twinlens_plugin.plans import Plan, PlannedPhoto
-from twinlens_plugin.relations import below
 
 
 class Guard:

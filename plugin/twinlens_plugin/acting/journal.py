@@ -18,14 +18,15 @@ import os
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from io import FileIO
+from pathlib import Path
 from typing import Any, Self
 
 from twinlens.library import Library
 from twinlens_plugin.acting import files
 from twinlens_plugin.acting.records import Record, path_of
-from twinlens_plugin.acting.steps import Step, step_from_json
+from twinlens_plugin.acting.step import Step
+from twinlens_plugin.acting.steps import step_from_json
 from twinlens_plugin.errors import JournalError
 from twinlens_plugin.output import json_path
 

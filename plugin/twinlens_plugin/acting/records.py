@@ -6,7 +6,7 @@ import base64
 from collections.abc import Mapping
 from typing import Any
 
-from twinlens_plugin.acting.files import Dress
+from twinlens_plugin.acting.dressing import Dress
 from twinlens_plugin.output import json_path
 
 Record = dict[str, Any]

@@ -1,23 +1,17 @@
-"""The steps that actions are made of: each can be done, and undone from whatever a crash left.
-
-A step's ``undo`` looks at the disk, not at how far the step is said to have come: never begun, half
-done, done, undone already, all end in the state before it. Where somebody changed things since, it
-says so and leaves them alone.
-"""
+"""The steps that actions are made of: move, trash, write a sidecar (and link, in ``linking``)."""
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import hashlib
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, ClassVar
 
 from twinlens.errors import ChangedError
 from twinlens_plugin.acting import files, trash
-from twinlens_plugin.acting.files import Dress
+from twinlens_plugin.acting.dressing import Dress
+from twinlens_plugin.acting.linking import Link
 from twinlens_plugin.acting.records import (
     Record,
     bytes_as_json,
@@ -28,50 +22,9 @@ from twinlens_plugin.acting.records import (
     paths_as_json,
     paths_of,
 )
+from twinlens_plugin.acting.step import Step, changed
 from twinlens_plugin.errors import ActingError, SkippedError
 from twinlens_plugin.output import json_path, shown
-
-FICLONE = 0x40049409
-"""ioctl_ficlonerange(2): share the blocks of a whole file (btrfs, XFS, bcachefs)."""
-
-
-_CANNOT_LINK = frozenset(
-    {
-        errno.EPERM,  # FAT; another's file, where fs.protected_hardlinks is set
-        errno.EXDEV,
-        errno.EMLINK,
-        errno.EOPNOTSUPP,
-        errno.ENOTTY,
-        errno.EINVAL,
-        errno.ENOSYS,
-    }
-)
-
-
-class Step(Protocol):
-    """One change of one file."""
-
-    kind: ClassVar[str]
-
-    def do(self) -> Record:
-        """Do it; return what only doing it could tell.
-
-        Raises OSError, TwinlensError; then nothing is changed.
-        """
-
-    def undo(self, told: Mapping[str, Any], *, finished: bool) -> None:
-        """Bring the state before it back; ``told`` is what ``do`` returned, if it did.
-
-        ``finished``: whether the whole action was; then nothing that is half done is cleared up.
-        Raises OSError, TwinlensError.
-        """
-
-    def as_json(self) -> Record:
-        """Return it for the journal."""
-
-    @classmethod
-    def from_json(cls, record: Mapping[str, Any]) -> Self:
-        """Return what ``as_json`` wrote."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +45,7 @@ class Move:
         files.move(self.source, self.target, self.sha256, self.token)
         return {}
 
-    def undo(self, told: Mapping[str, Any], *, finished: bool) -> None:
+    def undo(self, told: Mapping[str, Any], *, finished: bool) -> None:  # noqa: ARG002
         """Move it back, and remove the folders that were made for it, where empty."""
         files.discard(files.beside(self.target, self.token))
         _bring_back(self.target, self.source, self.sha256, self.token, finished=finished)
@@ -171,98 +124,6 @@ class Trash:
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
-    """A file with the keeper's bytes becomes one with it: a hard link, or a reflink."""
-
-    kind: ClassVar[str] = "link"
-    path: bytes
-    keeper: bytes
-    sha256: str
-    inode: int
-    dressed: Dress
-    token: str
-    reflink: bool
-
-    @property
-    def temporary(self) -> bytes:
-        """The name under which a link or a copy is made."""
-        return files.beside(self.path, self.token)
-
-    def do(self) -> Record:
-        """Make the link under another name, then put it in the file's place in one step."""
-        try:
-            self._make()
-            if files.read(self.temporary).sha256 != self.sha256:
-                raise ChangedError(f"{shown(self.keeper)}: changed meanwhile. Make a new plan.")
-            os.rename(self.temporary, self.path)
-        except BaseException:
-            files.discard(self.temporary)
-            raise
-        files.sync_folder(os.path.dirname(self.path))
-        return {}
-
-    def _make(self) -> None:
-        try:
-            if self.reflink:
-                _clone(self.keeper, self.temporary, self.dressed)
-            else:
-                os.link(self.keeper, self.temporary, follow_symlinks=False)
-        except OSError as error:
-            if error.errno not in _CANNOT_LINK:
-                raise
-            kind = "reflink" if self.reflink else "hard link"
-            raise ActingError(
-                f"{shown(self.path)}: its file system makes no {kind} of it ({error.strerror})."
-                " Use another action."
-            ) from error
-
-    def undo(self, told: Mapping[str, Any], *, finished: bool) -> None:
-        """Make it a file of its own again, with its former times, mode and attributes."""
-        files.discard(self.temporary)
-        now = files.read(self.path)
-        if now.inode == self.inode:
-            return
-        if now.sha256 != self.sha256:
-            raise _changed(self.path)
-        try:
-            files.copy(self.path, self.temporary, self.sha256)
-            files.dress(self.temporary, self.dressed)
-            os.rename(self.temporary, self.path)
-        except BaseException:
-            files.discard(self.temporary)
-            raise
-        files.sync_folder(os.path.dirname(self.path))
-
-    def as_json(self) -> Record:
-        """Return it for the journal."""
-        return {
-            "step": self.kind,
-            **json_path(self.path),
-            **json_path(self.keeper, "keeper"),
-            "token": self.token,
-            "sha256": self.sha256,
-            "inode": self.inode,
-            "dress": dress_as_json(self.dressed),
-            "reflink": self.reflink,
-        }
-
-    @classmethod
-    def from_json(cls, record: Mapping[str, Any]) -> Link:
-        """Return what ``as_json`` wrote."""
-        dressed = dress_of(record["dress"])
-        assert dressed is not None
-        return cls(
-            path_of(record),
-            path_of(record, "keeper"),
-            record["sha256"],
-            record["inode"],
-            dressed,
-            record["token"],
-            record["reflink"],
-        )
-
-
-@dataclass(frozen=True, slots=True)
 class Write:
     """A sidecar gets new content; its former bytes are in the journal."""
 
@@ -291,14 +152,14 @@ class Write:
             files.replace(self.path, self.content, self.temporary, self.dressed, times=False)
         return {}
 
-    def undo(self, told: Mapping[str, Any], *, finished: bool) -> None:
+    def undo(self, told: Mapping[str, Any], *, finished: bool) -> None:  # noqa: ARG002
         """Bring the former bytes back, or remove a sidecar that was not there before."""
         files.discard(self.temporary)
         now = content_of(self.path)
         if now == self.former:
             return
         if now is None or hashlib.sha256(now).hexdigest() != self.sha256:
-            raise _changed(self.path)
+            raise changed(self.path)
         if self.former is None:
             os.unlink(self.path)
             files.sync_folder(os.path.dirname(self.path))
@@ -368,7 +229,7 @@ def _bring_back(there: bytes, home: bytes, sha256: str, token: str, *, finished:
         if not finished and leftover and not files.is_same_entry(there, home):
             os.unlink(there)
     elif away.sha256 != sha256:
-        raise _changed(there)
+        raise changed(there)
     elif back is not None:
         raise ActingError(f"{shown(home)}: another file is there by now; {shown(there)} stays.")
     else:
@@ -379,14 +240,3 @@ def _bring_back(there: bytes, home: bytes, sha256: str, token: str, *, finished:
 def _refuse_away(folder: bytes) -> None:
     if not os.path.isdir(folder):
         raise SkippedError(f"{shown(folder)}: is not there. Is its disk away? Bring it back.")
-
-
-def _clone(keeper: bytes, target: bytes, dressed: Dress) -> None:
-    with open(keeper, "rb") as source, open(target, "xb") as clone:
-        fcntl.ioctl(clone.fileno(), FICLONE, source.fileno())
-        files.dress(target, dressed)
-        os.fsync(clone.fileno())
-
-
-def _changed(path: bytes) -> ActingError:
-    return ActingError(f"{shown(path)}: changed since, and stays as it is now.")

@@ -13,9 +13,9 @@ from twinlens.library import Library
 from twinlens.roots import Root, why_offline
 from twinlens_plugin.acting.journal import Entry, Run, Writer, read_runs
 from twinlens_plugin.acting.records import path_of
+from twinlens_plugin.current import below
 from twinlens_plugin.errors import ActingError, SkippedError
 from twinlens_plugin.output import json_path, shown
-from twinlens_plugin.relations import below
 
 
 @dataclass(frozen=True, slots=True)

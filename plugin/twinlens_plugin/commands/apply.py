@@ -135,7 +135,7 @@ def _apply(session: Session, catalogue: Catalogue, plan: Plan, file: Path, order
             session.library,
             plan=plan.id,
             **output.json_path(os.fsencode(file.absolute()), "plan_file"),
-            library=plan.library,
+            catalogue=plan.library,
             action=order.action,
             roots=roots_as_json(roots),
         ) as writer:

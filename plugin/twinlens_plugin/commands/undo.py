@@ -15,7 +15,6 @@ from twinlens import ledger
 from twinlens.catalogue import Catalogue
 from twinlens.errors import TwinlensError
 from twinlens.filestat import FileStat
-from twinlens.library import Library
 from twinlens.roots import find_root
 from twinlens_plugin import output
 from twinlens_plugin.acting.journal import Run, latest, read_run, read_runs
@@ -44,7 +43,7 @@ def command(run: str | None, session: Session, *, as_list: bool) -> int:
     runs = read_runs(session.library)
     if as_list:
         return _list(session, runs)
-    chosen = _choose(session.library, runs, run)
+    chosen = _choose(runs, run)
     if not chosen:
         output.remark("nothing to undo.")
         return 0
@@ -58,7 +57,7 @@ def command(run: str | None, session: Session, *, as_list: bool) -> int:
     return code
 
 
-def _choose(library: Library, runs: Sequence[Run], given: str | None) -> list[Run]:
+def _choose(runs: Sequence[Run], given: str | None) -> list[Run]:
     """Return the runs to undo, the last first. Raises JournalError, PlanError."""
     if given is None:
         last = latest(runs)
@@ -114,7 +113,7 @@ def _tell(session: Session, undone: Iterator[Undone], catalogue: Catalogue | Non
 def _remember(catalogue: Catalogue, path: bytes) -> None:
     """Tell the catalogue of a photo that is back; its bytes are known, so that it costs no work."""
     root = find_root(catalogue, Path(os.fsdecode(path)))
-    if root is not None and os.path.lexists(path):  # noqa: PTH110  bytes
+    if root is not None and os.path.lexists(path):
         seen = [(os.path.relpath(path, root.path), FileStat.of(os.lstat(path)))]
         ledger.record(catalogue, root.id, seen, now=time.time())
 
