@@ -13,8 +13,8 @@ from twinlens.catalogue import Catalogue
 from twinlens.library import Library
 from twinlens.models import Model
 from twinlens.search import Searcher
+from twinlens_plugin.current import CURRENT
 from twinlens_plugin.photos import Query
-from twinlens_plugin.relations import CURRENT
 
 if TYPE_CHECKING:
     from twinlens.search import Hit
@@ -27,6 +27,7 @@ class Match:
     path: bytes
     score: float
     """Cosine similarity, -1 to 1; 1.0 exactly for the same bytes."""
+    content_id: int
 
 
 class Answerer:
@@ -53,26 +54,32 @@ class Answerer:
             wanted *= 4
 
     def _as_files(self, query: Query, hits: Sequence[Hit]) -> list[Match]:
-        paths = self._paths([hit.content_id for hit in hits])
+        paths = live_paths(self._catalogue, [hit.content_id for hit in hits])
         matches = [
             # Rounding to f16 makes 0.9998 of equal vectors; the same bytes are known to be equal.
-            Match(path, 1.0 if hit.content_id == query.content_id else min(1.0, hit.score))
+            Match(
+                path,
+                1.0 if hit.content_id == query.content_id else min(1.0, hit.score),
+                hit.content_id,
+            )
             for hit in hits
             for path in paths[hit.content_id]
             if path != query.path
         ]
         return sorted(matches, key=lambda match: (-match.score, match.path))
 
-    def _paths(self, contents: Sequence[int]) -> dict[int, list[bytes]]:
-        found: dict[int, list[bytes]] = defaultdict(list)
-        for start in range(0, len(contents), 500):
-            some = contents[start : start + 500]
-            rows = self._catalogue.rows(
-                "SELECT f.content_id, r.path AS root, f.path FROM files f"  # noqa: S608
-                " JOIN roots r ON r.id = f.root_id LEFT JOIN jobs ON file_id = f.id"
-                f" WHERE f.content_id IN ({','.join('?' * len(some))}) AND {CURRENT}",
-                some,
-            )
-            for content, root, path in rows:
-                found[content].append(os.path.join(root, path))  # noqa: PTH118  bytes
-        return found
+
+def live_paths(catalogue: Catalogue, contents: Sequence[int]) -> dict[int, list[bytes]]:
+    """Return where the files of contents are, those that are there and current."""
+    found: dict[int, list[bytes]] = defaultdict(list)
+    for start in range(0, len(contents), 500):
+        some = contents[start : start + 500]
+        rows = catalogue.rows(
+            "SELECT f.content_id, r.path AS root, f.path FROM files f"  # noqa: S608
+            " JOIN roots r ON r.id = f.root_id LEFT JOIN jobs ON file_id = f.id"
+            f" WHERE f.content_id IN ({','.join('?' * len(some))}) AND {CURRENT}",
+            some,
+        )
+        for content, root, path in rows:
+            found[content].append(os.path.join(root, path))  # noqa: PTH118  bytes
+    return found

@@ -1,135 +1,257 @@
 """Groups of duplicates: keeper-centred, never chained.
 
-1. The best photo that is in no group yet is a keeper (rule in ``keeper``). 2. The contents related
-to it are taken into its group, closest first. 3. A content joins only where it is related to every
-member: A like B and B like C does not make A and C duplicates. 4. Files with the same bytes are
-always together. 5. What remains alone is no group.
+1. The best shot that is in no group yet is a keeper (rules in ``keeper``). 2. The shots that are its
+duplicates are taken into its group, closest first; of those as close, the better first. 3. A shot
+joins only where it is related to every member: A like B and B like C does not make A and C
+duplicates. 4. Files of one shot (RAW and JPEG) stay together and count once. 5. What remains alone
+is no group.
 
 Nothing here depends on the order of the input.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from operator import itemgetter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from itertools import chain, product
 from typing import NamedTuple
 
-from twinlens_plugin.keeper import Photo, rank
+from twinlens.relations import DUPLICATES, IDENTICAL, KINDS
+from twinlens_plugin.keeper import Keep
+from twinlens_plugin.links import APART, TWIN, Link, Links, closeness
+from twinlens_plugin.shots import Photo, Shot
 
-Related = Mapping[tuple[int, int], float]
-"""Score of two related contents ``(a, b)`` with a < b."""
+KEEPER = "keeper"
+
+Node = tuple[int, ...]
+"""The contents of a shot. Shots with the same contents have the same relations."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What makes two shots members of one group."""
+
+    kinds: frozenset[str] = DUPLICATES
+    """Kinds of relation to the keeper that make a member."""
+    apart: AbstractSet[int] = frozenset()
+    """Contents of which a person wants every file."""
+    one_a_folder: bool = False
+    """Whether photos of one folder are never members of one group."""
+    keep: Keep = field(default_factory=Keep)
 
 
 class Member(NamedTuple):
-    """A photo in a group, and what it is to the keeper."""
+    """A shot in a group, and what it is to the keeper."""
 
-    photo: Photo
-    relation: str
-    """``keeper``, ``identical`` (same bytes as the keeper) or ``copy``."""
-    score: float
-    """Cosine similarity to the keeper; 1.0 for the same bytes."""
+    shot: Shot
+    link: Link | None
+    """To the keeper; None for the keeper itself."""
+    kept: str | None = None
+    """Why it is not proposed for removal, though it is not the keeper; None where it is."""
+
+    @property
+    def photo(self) -> Photo:
+        """The shot's main file."""
+        return self.shot.photo
+
+    @property
+    def relation(self) -> str:
+        """``keeper``, or a kind of ``twinlens.relations.KINDS``."""
+        return KEEPER if self.link is None else self.link.kind
+
+    @property
+    def stays(self) -> bool:
+        """Whether it is not proposed for removal."""
+        return self.link is None or self.kept is not None
+
+    @property
+    def probability(self) -> float | None:
+        """That it shows the same shot as the keeper; None where they were not compared yet."""
+        return 1.0 if self.link is None else self.link.strength if self.link.verified else None
+
+    @property
+    def score(self) -> float | None:
+        """Cosine similarity of the descriptors; None where the model had no part in it."""
+        return 1.0 if self.link is None else self.link.score
+
+    @property
+    def words(self) -> str:
+        """What was done to one of the two, as ``cropped to 42 %``; empty where nothing was."""
+        return "" if self.link is None else self.link.words
 
 
 class Group(NamedTuple):
     """A keeper and its duplicates, closest first."""
 
     members: tuple[Member, ...]
+    reason: str
+    """Why the keeper is kept, in words."""
 
     @property
-    def keeper(self) -> Photo:
-        """The photo to keep."""
-        return self.members[0].photo
+    def keeper(self) -> Shot:
+        """The shot to keep."""
+        return self.members[0].shot
 
     @property
-    def spare(self) -> tuple[Member, ...]:
-        """The other photos."""
+    def others(self) -> tuple[Member, ...]:
+        """The members but the keeper."""
         return self.members[1:]
 
     @property
+    def spare(self) -> tuple[Member, ...]:
+        """The members proposed for removal."""
+        return tuple(member for member in self.others if member.kept is None)
+
+    @property
+    def photos(self) -> Iterator[Photo]:
+        """All files of all members."""
+        return (photo for member in self.members for photo in member.shot.photos)
+
+    @property
     def name(self) -> str:
-        """A short name that stays the same while the keeper's bytes do."""
-        return self.keeper.sha256.hex()[:12]
+        """A short name made of the bytes of its members.
+
+        It stays the same through renames, moves, other keepers and other libraries, until a photo
+        with other bytes joins or leaves.
+        """
+        hashes = {photo.sha256 for photo in self.photos}
+        return hashlib.sha256(b"".join(sorted(hashes))).hexdigest()[:12]
 
     @property
     def kind(self) -> str:
-        """``identical`` where all have the same bytes, else ``copy``."""
-        return "copy" if any(m.relation == "copy" for m in self.members) else "identical"
+        """The loosest relation in it: ``identical`` where all have the same bytes."""
+        return max((member.relation for member in self.others), key=KINDS.index)
 
     @property
     def bytes_to_win(self) -> int:
-        """Bytes that the others take on disk. A second name of the same file takes none."""
-        places = {self.keeper.place}
+        """Bytes on disk that removal wins back. A second name of the same file takes none."""
+        stay = [member for member in self.members if member not in self.spare]
+        places = {photo.place for member in stay for photo in member.shot.photos}
         total = 0
         for member in self.spare:
-            if member.photo.place not in places:
-                places.add(member.photo.place)
-                total += member.photo.size
+            for photo in member.shot.photos:
+                if photo.place not in places:
+                    places.add(photo.place)
+                    total += photo.size
         return total
 
 
-def make_groups(photos: Iterable[Photo], related: Related) -> list[Group]:
-    """Group photos; the groups that win back most bytes come first."""
-    files = _by_content(photos)
-    best = {content: rank(same[0]) for content, same in files.items()}
-    order = sorted(files, key=best.__getitem__)
-    near = _neighbours(related, order)
-    grouped: set[int] = set()
-    groups: list[Group] = []
-    for content in order:
-        if content in grouped:
-            continue
-        clique = _clique(content, near, grouped)
-        if len(clique) > 1 or len(files[content]) > 1:
-            grouped.update(clique)
-            groups.append(_group(clique, files))
-    return sorted(groups, key=lambda group: (-group.bytes_to_win, group.keeper.path))
+def make_groups(shots: Iterable[Shot], links: Links, rules: Rules | None = None) -> list[Group]:
+    """Group shots; the groups that win back most bytes come first."""
+    grouping = _Grouping(shots, links, rules or Rules())
+    return sorted(grouping.groups(), key=order)
 
 
-def _by_content(photos: Iterable[Photo]) -> dict[int, list[Photo]]:
-    files: dict[int, list[Photo]] = defaultdict(list)
-    for photo in photos:
-        files[photo.content_id].append(photo)
-    for same in files.values():
-        if len(same) > 1:
-            same.sort(key=rank)
-    return dict(files)
+def order(group: Group) -> tuple[int, bytes]:
+    """Return a key that sorts the group first that wins back most bytes."""
+    return -group.bytes_to_win, group.keeper.photo.path
 
 
-def _neighbours(related: Related, order: list[int]) -> dict[int, dict[int, float]]:
-    """Return for each content its related ones, best photo first."""
-    place = {content: i for i, content in enumerate(order)}
-    near: dict[int, dict[int, float]] = {content: {} for content in order}
-    for (a, b), score in related.items():
-        if a in place and b in place and a != b:
-            near[a][b] = near[b][a] = score
-    for content, others in near.items():
-        if len(others) > 1:
-            near[content] = dict(sorted(others.items(), key=lambda item: place[item[0]]))
-    return near
+class _Grouping:
+    """One pass over the shots, best first."""
+
+    def __init__(self, shots: Iterable[Shot], links: Links, rules: Rules) -> None:
+        self._rules = rules
+        ranked = sorted(shots, key=rules.keep.rank)
+        self._nodes: dict[Node, list[Shot]] = {}
+        for shot in ranked:
+            same = self._nodes.setdefault(shot.contents, [])
+            if not same or IDENTICAL in rules.kinds:
+                same.append(shot)
+        self._ranked = ranked if IDENTICAL in rules.kinds else [s for (s,) in self._nodes.values()]
+        self._near = _neighbours(self._nodes, links, rules.apart)
+        self._grouped: set[bytes] = set()
+
+    def groups(self) -> Iterator[Group]:
+        """Yield the groups of two shots and more."""
+        for shot in self._ranked:
+            if shot.photo.path in self._grouped:
+                continue
+            members = self._members(shot)
+            if len(members) > 1:
+                self._grouped.update(member.photo.path for member in members)
+                yield Group(tuple(members), self._reason(members))
+
+    def _members(self, keeper: Shot) -> list[Member]:
+        """Return the keeper and those that join it, closest first."""
+        members = [Member(keeper, None)]
+        folders = {keeper.photo.folder}
+        clique: set[Node] = set()
+        for node, link in self._candidates(keeper.contents):
+            near = self._near[node]
+            if not all(other == node or other in near for other in clique):
+                continue
+            for shot in self._joining(node, keeper, folders):
+                members.append(Member(shot, link, _why_kept(shot, keeper)))
+                folders.add(shot.photo.folder)
+                clique.add(node)
+        return members
+
+    def _candidates(self, node: Node) -> list[tuple[Node, Link]]:
+        """Return the nodes that are duplicates of one, closest first, itself included.
+
+        Stable: of two that are equally close, the better one is asked first.
+        """
+        near = [(n, link) for n, link in self._near[node].items() if link.kind in self._rules.kinds]
+        return [(node, TWIN), *sorted(near, key=lambda item: closeness(item[1]))]
+
+    def _joining(self, node: Node, keeper: Shot, folders: Collection[bytes]) -> Iterator[Shot]:
+        """Yield the shots of a node that may join."""
+        one = not self._rules.apart.isdisjoint(node)
+        if one and node == keeper.contents:
+            return
+        for shot in self._nodes[node]:
+            path = shot.photo.path
+            if path in self._grouped or path == keeper.photo.path:
+                continue
+            if self._rules.one_a_folder and shot.photo.folder in folders:
+                continue
+            yield shot
+            if one:
+                return
+
+    def _reason(self, members: Sequence[Member]) -> str:
+        return self._rules.keep.reason(members[0].shot, [member.shot for member in members[1:]])
 
 
-def _clique(
-    keeper: int, near: Mapping[int, Mapping[int, float]], grouped: set[int]
-) -> dict[int, float]:
-    """Return the contents of the keeper's group with their scores, closest first."""
-    clique = {keeper: 1.0}
-    closest = near[keeper].items()
-    if len(closest) > 1:
-        # Stable: of two that are equally close, the better photo is asked first.
-        closest = dict(sorted(closest, key=itemgetter(1), reverse=True)).items()
-    for other, score in closest:
-        if other not in grouped and clique.keys() <= near[other].keys():
-            clique[other] = score
-    return clique
+def _neighbours(
+    nodes: Mapping[Node, Sequence[Shot]], links: Links, apart: AbstractSet[int]
+) -> dict[Node, dict[Node, Link]]:
+    """Return for each node those it is related to, best shots first."""
+    holding: dict[int, list[Node]] = defaultdict(list)
+    for node in nodes:
+        for content in node:
+            holding[content].append(node)
+    near: dict[Node, dict[Node, Link]] = {node: {} for node in nodes}
+    for pair, link in chain(_shared(holding, apart), links.items()):
+        for one, other in product(holding.get(pair[0], ()), holding.get(pair[1], ())):
+            known = near[one].get(other)
+            if one != other and (known is None or closeness(link) < closeness(known)):
+                near[one][other] = near[other][one] = link
+    place = {node: i for i, node in enumerate(nodes)}
+    return {node: _related(others, place) for node, others in near.items()}
 
 
-def _group(clique: Mapping[int, float], files: Mapping[int, list[Photo]]) -> Group:
-    keeper = next(iter(clique))
-    members = [
-        Member(photo, "identical" if content == keeper else "copy", score)
-        for content, score in clique.items()
-        for photo in files[content]
-    ]
-    members[0] = Member(members[0].photo, "keeper", 1.0)
-    return Group(tuple(members))
+def _shared(
+    holding: Mapping[int, Sequence[Node]], apart: AbstractSet[int]
+) -> Iterator[tuple[tuple[int, int], Link]]:
+    """Yield that shots which share a content, as RAW + JPEG does with the JPEG, are identical."""
+    for content, several in holding.items():
+        if len(several) > 1:
+            yield (content, content), Link(APART) if content in apart else TWIN
+
+
+def _related(others: Mapping[Node, Link], place: Mapping[Node, int]) -> dict[Node, Link]:
+    related = [item for item in others.items() if item[1].kind != APART]
+    return dict(sorted(related, key=lambda item: place[item[0]]))
+
+
+def _why_kept(shot: Shot, keeper: Shot) -> str | None:
+    """Return why a duplicate is not proposed for removal, whatever the rules say."""
+    if shot.reference:
+        return "in a reference folder"
+    # A JPEG is no substitute: nobody may lose a RAW file by the wrong rule.
+    return "RAW, which the keeper is not" if shot.raw and not keeper.raw else None

@@ -1,105 +1,53 @@
-"""Which photo of a group to keep.
+"""Which photo of a group to keep, and why.
 
-The keeper is the photo with: 1. the most pixels; 2. then what the camera wrote into it, which editors
-and messengers often drop; 3. then the format that a camera writes: a PNG made of a JPEG is larger,
-not better; 4. then the most bytes, being compressed least; 5. then the earliest capture time (the
-file's own time where the camera left none); 6. then the oldest file; 7. then the shortest path;
-8. then the first path in byte order, so that the choice never depends on the order in which photos
-were found.
+1. A photo that a person chose with ``twinlens decide --keep`` comes first, one that was chosen
+against last. 2. Then the rules decide, in their order (``rules``): those asked for, then those of
+the default that were not named. 3. What they leave equal is decided by exact size, age and path, so
+that the choice never depends on the order in which photos were found.
 """
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
-from twinlens.media import is_raw
+from twinlens_plugin.rules import DEFAULT, LAST, Rule
+from twinlens_plugin.shots import Shot
 
-Rank = tuple[int, bool, int, int, str, int, int, bytes]
+CHOSEN = "you chose it"
 
-_FROM_CAMERA = ("HEIF", "JPEG")
-_OF_UNKNOWN_ORIGIN = ("JPEG", "HEIF")
-"""After RAW. A phone's HEIF is seldom made of a JPEG with its camera data kept, but without such
-data a JPEG is the likelier original. What is neither comes last."""
-
-_REASONS = (
-    "most pixels",
-    "has the camera's data",
-    "in a camera's format",
-    "least compressed",
-    "taken first",
-    "oldest file",
-    "shortest path",
-    "first by name",
-)
+_MOST_WORDS = 3
+"""Reasons said for one choice; more would not be read."""
 
 
-class Photo(NamedTuple):
-    """One file that holds a photo, as far as groups care.
+class Keep:
+    """An ordered list of rules."""
 
-    A tuple: a library has tens of thousands of duplicates, and a frozen dataclass takes 8 times as
-    long to make.
-    """
+    def __init__(self, rules: Sequence[Rule] = ()) -> None:
+        named = {rule.name for rule in rules}
+        self._rules = (*rules, *(rule for rule in DEFAULT if rule.name not in named))
+        self._keys = [rule.key for rule in (*self._rules, *LAST)]
 
-    content_id: int
-    path: bytes
-    """Absolute."""
-    size: int
-    """Bytes."""
-    width: int | None = None
-    height: int | None = None
-    taken_at: str | None = None
-    """EXIF local time, ISO 8601."""
-    mtime_ns: int = 0
-    sha256: bytes = b""
-    camera: str | None = None
-    """Make and model, where the file tells."""
-    format: str | None = None
-    """As the catalogue has it: ``JPEG``, ``HEIF``, ``PNG``, ``RAW``."""
-    online: bool = True
-    """Whether the folder that holds it is there now."""
-    place: tuple[int, int] = (0, 0)
-    """Root and inode: two names of one file (hard links) share it. Where there is no inode, a place
-    of the file's own."""
+    def rank(self, shot: Shot) -> tuple[Any, ...]:
+        """Return a key that sorts the best shot first. No two shots have the same."""
+        return (shot.chosen, *[key(shot) for key in self._keys])
 
-    @property
-    def pixels(self) -> int:
-        """Width times height; 0 where unknown."""
-        return (self.width or 0) * (self.height or 0)
+    def reason(self, keeper: Shot, others: Sequence[Shot]) -> str:
+        """Say why ``keeper`` is kept rather than ``others``, of which there is one at least.
+
+        First comes the rule by which it beats the best of them, then rules by which it beats all.
+        """
+        if keeper.chosen < min(other.chosen for other in others):
+            return CHOSEN
+        best = min(others, key=self.rank)
+        every = (*self._rules, *LAST)
+        first = next(rule for rule in every if rule.key(keeper) != rule.key(best))
+        telling = [rule for rule in self._rules if rule.telling and rule is not first]
+        rest = [words for rule in telling if (words := _beats(rule, keeper, others))]
+        return ", ".join([first.words(keeper, best), *rest][:_MOST_WORDS])
 
 
-def rank(photo: Photo) -> Rank:
-    """Return a key that sorts the best photo first. No two photos have the same."""
-    return (
-        -photo.pixels,
-        photo.camera is None,
-        _format_rank(photo),
-        -photo.size,
-        photo.taken_at or _file_time(photo.mtime_ns),
-        photo.mtime_ns,
-        len(photo.path),
-        photo.path,
-    )
-
-
-def reason(keeper: Photo, others: Iterable[Photo]) -> str:
-    """Say why ``keeper`` is kept: the first rule by which it beats the best of ``others``, one at least."""
-    mine, best = rank(keeper), min(map(rank, others))
-    for place, words in enumerate(_REASONS):
-        if mine[place] != best[place]:
-            return words
-    return _REASONS[-1]
-
-
-def _format_rank(photo: Photo) -> int:
-    if is_raw(photo.path):
-        return 0
-    order = _OF_UNKNOWN_ORIGIN if photo.camera is None else _FROM_CAMERA
-    return 1 + (order.index(photo.format) if photo.format in order else len(order))
-
-
-def _file_time(mtime_ns: int) -> str:
-    """Return a file's time as EXIF has times: local, ISO 8601, without a zone."""
-    local = dt.datetime.fromtimestamp(mtime_ns // 10**9)  # noqa: DTZ006  EXIF times are local
-    return local.isoformat()
+def _beats(rule: Rule, keeper: Shot, others: Sequence[Shot]) -> str | None:
+    """Return in words how a shot beats all others by a rule, None where it does not."""
+    closest = min(others, key=rule.key)
+    return rule.words(keeper, closest) if rule.key(keeper) < rule.key(closest) else None

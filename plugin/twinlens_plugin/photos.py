@@ -14,8 +14,8 @@ from twinlens.errors import PhotoError, UnreadableError, VanishedError
 from twinlens.filestat import FileStat
 from twinlens.models import Model
 from twinlens.roots import Root, list_roots
+from twinlens_plugin.current import CURRENT, below
 from twinlens_plugin.output import absolute, shown
-from twinlens_plugin.relations import CURRENT, below
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ import os
 from twinlens.catalogue import Catalogue
 from twinlens.errors import RootError
 from twinlens.roots import Root, list_roots
+from twinlens_plugin.current import below
 from twinlens_plugin.output import absolute, shown
-from twinlens_plugin.relations import below
 
 
 def part_of_library(catalogue: Catalogue, folder: bytes) -> bytes:

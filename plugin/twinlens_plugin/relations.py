@@ -1,192 +1,184 @@
-"""What the catalogue knows of duplicates: which photos, and which are related.
+"""The groups of a library, a page at a time.
 
-A photo takes part when its bytes are what the catalogue says: 1. it is not deleted; 2. no new or
-changed version of it waits to be read; 3. where its folder is there, the file on disk still has
-the size, time and inode that were recorded; 4. it is not the same file once more, under another
-mount. People delete what is listed here.
+What groups there are depends on rules, decisions and what is on disk now, so that they are made
+when they are asked for: but only those that are read. The order is that of ``twinlens.to_win``,
+largest first, roughly: 1. the next contents in that order are taken; 2. all that hangs together with
+them is gathered; 3. it is grouped. What hangs together is listed where its first content comes;
+met later, it is passed over. So nothing needs to be remembered from page to page, and the page
+after a cursor costs what the first one does.
 
-``duplicates`` must start fast: no numpy in this module.
+Relations that are no duplicates (bursts, look-alikes) have nothing to win: with them, groups come
+in the order in which their first photos came into the library.
 """
 
 from __future__ import annotations
 
-import contextlib
-import os
+import re
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from typing import NamedTuple, Self
 
 from twinlens import pairs
 from twinlens.catalogue import Catalogue
-from twinlens.filestat import NO_INODE, FileStat
-from twinlens.media import is_raw
-from twinlens.models import Model, get_model
-from twinlens.roots import list_roots
+from twinlens.errors import ConfigError
+from twinlens.models import get_model
 from twinlens.settings import Settings
+from twinlens_plugin.current import present, without_aliases
+from twinlens_plugin.gather import Gathered, Gatherer
 from twinlens_plugin.groups import Group, make_groups
-from twinlens_plugin.keeper import Photo
+from twinlens_plugin.listing import START, Order, Place
+from twinlens_plugin.shots import Photo, make_shots
+from twinlens_plugin.sidecars import with_sidecars
+from twinlens_plugin.wanted import Wanted
 
-CURRENT = "missing_since IS NULL AND coalesce(priority, 1) != 0"
-"""SQL over ``files LEFT JOIN jobs``: the file is there and its content is what was read last. Jobs
-of priority 0 are new and changed photos; 1 is a change of model, where the content stays."""
-
-_IDS_AT_ONCE = 500
-"""SQLite takes at most 999 parameters where it is old (https://www.sqlite.org/limits.html)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Duplicates:
-    """All groups of a library, or those with a photo below the folders asked for."""
-
-    groups: tuple[Group, ...]
-    stale: int
-    """Photos left out because they changed or went away since they were read."""
-    sought_from: float | None
-    """The score below which copies were not looked for, where the threshold is lower than that."""
+_FIRST_BATCH, _LARGEST_BATCH = 32, 4096
+"""Contents looked at in one go. A first page needs few; to list all, reading in bulk is faster."""
 
 
-def find_duplicates(
-    catalogue: Catalogue, settings: Settings, folders: Collection[bytes] = ()
-) -> Duplicates:
-    """Read all groups; with ``folders`` (real paths) only those with a photo below one of them."""
-    with catalogue.read_tx():
-        model = get_model(catalogue, "serving")
-        scores = _related(catalogue, settings, model) if model else {}
-        sought_from = _not_low_enough(catalogue, settings, model) if model else None
-        wanted = _held_twice(catalogue).union(*scores)
-        found = list(_read_photos(catalogue, wanted))
-    # Asking the disk takes its time where it is far away: not within the transaction.
-    present = [photo for photo in found if not photo.online or _as_recorded(photo)]
-    photos = _without_aliases(present)
-    groups = make_groups(photos, _without_companions(scores, photos))
-    if folders:
-        groups = [group for group in groups if _touches(group, folders)]
-    return Duplicates(tuple(groups), stale=len(found) - len(present), sought_from=sought_from)
+class Cursor(NamedTuple):
+    """Up to where groups were listed. It stays valid whatever is decided or deleted meanwhile."""
 
+    place: Place
+    """Of the first of the contents that hang together with the group."""
+    groups: int
+    """How many of the groups there have been listed."""
 
-def _read_photos(catalogue: Catalogue, contents: Collection[int]) -> Iterator[Photo]:
-    """Yield the current files of contents."""
-    roots = {root.id: (root.path + b"/", root.online) for root in list_roots(catalogue)}
-    ids = sorted(contents)
-    for start in range(0, len(ids), _IDS_AT_ONCE):
-        some = ids[start : start + _IDS_AT_ONCE]
-        rows = catalogue.iterate(
-            "SELECT content_id, root_id, f.path, size, width, height, taken_at, mtime_ns, sha256,"  # noqa: S608
-            " camera, format, inode, f.id"
-            " FROM files f JOIN contents c ON c.id = content_id LEFT JOIN jobs ON file_id = f.id"
-            f" WHERE content_id IN ({','.join('?' * len(some))}) AND {CURRENT}",
-            some,
-        )
-        for content, root, path, size, width, height, taken, mtime, sha256, *more in rows:
-            camera, form, inode, file = more
-            folder, online = roots[root]
-            yield Photo(
-                content,
-                folder + path,
-                size,
-                width,
-                height,
-                taken,
-                mtime,
-                sha256,
-                camera,
-                form,
-                online,
-                # Without inodes there are no hard links: each file has a place of its own.
-                place=(root, inode) if inode != NO_INODE else (-file, NO_INODE),
+    def __str__(self) -> str:
+        return f"{-self.place[0]}-{self.place[1]}-{self.groups}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read a cursor. Raises ConfigError."""
+        found = re.fullmatch(r"(\d{1,18})-(\d{1,18})-(\d{1,9})", text)
+        if found is None:
+            raise ConfigError(
+                f"--after: '{text}' is no place in the list. Take the one that the last page gave."
             )
+        won, content, count = map(int, found.groups())
+        return cls((-won, content), count)
 
 
-def below(path: bytes, folder: bytes) -> bool:
-    """Tell whether ``path`` is ``folder`` or lies below it."""
-    return path == folder or path.startswith(folder.rstrip(b"/") + b"/")
+class Found(NamedTuple):
+    """A group, and how to go on after it."""
+
+    group: Group
+    cursor: Cursor
 
 
-def _related(
-    catalogue: Catalogue, settings: Settings, model: Model
-) -> dict[tuple[int, int], float]:
-    rows = catalogue.rows(
-        "SELECT a, b, score FROM pairs WHERE model_id = ? AND score >= ?",
-        (model.id, pairs.copy_threshold(settings, model)),
-    )
-    return {(a, b): score for a, b, score in rows}
+class _Batch(NamedTuple):
+    found: list[Found]
+    last: Place
+    """Of the contents that were looked at."""
 
 
-def _not_low_enough(catalogue: Catalogue, settings: Settings, model: Model) -> float | None:
-    kept = pairs.kept_floor(catalogue, model)
-    return kept if kept is not None and pairs.copy_threshold(settings, model) < kept else None
+class Duplicates:
+    """The groups that are wanted, made while they are iterated over. Iterate once."""
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        settings: Settings,
+        wanted: Wanted | None = None,
+        after: Cursor | None = None,
+    ) -> None:
+        self._catalogue = catalogue
+        self._settings = settings
+        self._wanted = wanted or Wanted()
+        self._after = after
+        self._order = Order(catalogue, self._wanted.kinds)
+        self.stale = 0
+        """Photos left out so far because they changed or went away since they were read."""
+
+    @property
+    def sought_from(self) -> float | None:
+        """The score below which copies were not looked for, where the threshold is lower."""
+        model = get_model(self._catalogue, "serving")
+        kept = pairs.kept_floor(self._catalogue, model) if model else None
+        if model is None or kept is None:
+            return None
+        return kept if pairs.copy_threshold(self._settings, model) < kept else None
+
+    def __iter__(self) -> Iterator[Found]:
+        start, listed = START, None
+        if self._after is not None:
+            listed = self._after
+            won, content = listed.place
+            start = (won, content - 1)  # the contents that the cursor names once more
+        size = _FIRST_BATCH
+        while (batch := self._batch(start, size)) is not None:
+            for found in batch.found:
+                if listed is None or listed < found.cursor:
+                    yield found
+            start, size = batch.last, min(size * 2, _LARGEST_BATCH)
+
+    def _batch(self, start: Place, size: int) -> _Batch | None:
+        """Make the groups of the next contents; None where there are no more.
+
+        One read transaction for each batch: a reader of minutes would keep the log growing.
+        """
+        with self._catalogue.read_tx():
+            places = self._order.after(start, size)
+            if not places:
+                return None
+            gatherer = Gatherer(self._catalogue, self._settings, self._wanted)
+            gathered = gatherer.gather([content for _, content in places])
+            first = _firsts(gathered, self._order.places(gathered.contents))
+        ours = {content for content, place in first.items() if place > start}
+        # Asking the disk takes its time where it is far away: not within the transaction.
+        groups = self._groups(gathered, ours)
+        return _Batch(list(_with_cursors(groups, first)), places[-1])
+
+    def _groups(self, gathered: Gathered, contents: AbstractSet[int]) -> list[Group]:
+        recorded = [p for p in gathered.photos.values() if p.content_id in contents]
+        photos = present(recorded)
+        self.stale += len(recorded) - len(photos)
+        taking_part = [photo for photo in without_aliases(photos) if self._wanted.takes(photo)]
+        shots = [
+            shot._replace(chosen=gathered.choice(shot.contents))
+            for shot in make_shots(map(self._marked, with_sidecars(taking_part)))
+        ]
+        rules = self._wanted.grouping(frozenset(gathered.apart))
+        return [
+            group
+            for group in make_groups(shots, gathered.links, rules)
+            if self._wanted.lists(group)
+        ]
+
+    def _marked(self, photo: Photo) -> Photo:
+        return photo._replace(reference=True) if self._wanted.is_reference(photo) else photo
 
 
-def _held_twice(catalogue: Catalogue) -> set[int]:
-    """Return contents that several files hold, tombstones among them; answered from an index."""
-    rows = catalogue.rows(
-        "SELECT content_id FROM files WHERE content_id IS NOT NULL"
-        " GROUP BY content_id HAVING count(*) > 1"
-    )
-    return {content for (content,) in rows}
+def _firsts(gathered: Gathered, places: Mapping[int, Place]) -> dict[int, Place]:
+    """Return for each content the first place of all that hang together with it."""
+    up = {content: content for content in gathered.contents}
+
+    def top(content: int) -> int:
+        while up[content] != content:
+            up[content] = content = up[up[content]]
+        return content
+
+    for a, b in gathered.ties:
+        up[top(a)] = top(b)
+    first: dict[int, Place] = {}
+    for content, place in places.items():
+        root = top(content)
+        first[root] = min(place, first.get(root, place))
+    return {content: first[top(content)] for content in gathered.contents}
 
 
-def _as_recorded(photo: Photo) -> bool:
-    try:
-        found = os.stat(photo.path)  # noqa: PTH116  bytes
-    except OSError:
-        return False
-    recorded = FileStat(photo.size, photo.mtime_ns, 0, photo.place[1])
-    return recorded.same_bytes(FileStat.of(found))
+def _with_cursors(groups: Iterable[Group], first: Mapping[int, Place]) -> Iterator[Found]:
+    """Yield groups in the order of what they hang together with, then by what they win."""
+    together: dict[Place, list[Group]] = defaultdict(list)
+    for group in groups:  # in their own order
+        together[first[group.keeper.photo.content_id]].append(group)
+    for place in sorted(together):
+        for count, group in enumerate(together[place], start=1):
+            yield Found(group, Cursor(place, count))
 
 
-def _without_aliases(photos: Sequence[Photo]) -> list[Photo]:
-    """Leave out files that are one file: a folder mounted at two places, and both of them watched.
-
-    Of those paths each would be the spare of the other, and to delete it would delete the photo.
-    Hard links, of which there are no more than the file says that it has, stay.
-    """
-    same: dict[tuple[int, ...], list[Photo]] = defaultdict(list)
-    for photo in photos:
-        if photo.online:
-            same[photo.place[1], photo.size, photo.mtime_ns].append(photo)
-    aliases = {photo.path for alike in same.values() if len(alike) > 1 for photo in _aliases(alike)}
-    return [photo for photo in photos if photo.path not in aliases] if aliases else [*photos]
-
-
-def _aliases(photos: Sequence[Photo]) -> list[Photo]:
-    """Return, of photos with the same inode, those that are another one's file."""
-    names: dict[tuple[int, int], list[Photo]] = defaultdict(list)
-    links: dict[tuple[int, int], int] = {}
-    for photo in sorted(photos, key=lambda photo: photo.path):
-        with contextlib.suppress(OSError):
-            status = os.stat(photo.path)  # noqa: PTH116  bytes
-            names[status.st_dev, status.st_ino].append(photo)
-            links[status.st_dev, status.st_ino] = status.st_nlink
-    return [alias for file, same in names.items() if len(same) > links[file] for alias in same[1:]]
-
-
-def _without_companions(
-    scores: Mapping[tuple[int, int], float], photos: Sequence[Photo]
-) -> Mapping[tuple[int, int], float]:
-    """Leave out RAW + JPEG and HEIC + JPEG of one shot: they are one photo, not a duplicate."""
-    shots: dict[bytes, list[Photo]] = defaultdict(list)
-    for photo in photos:
-        shots[photo.path.rpartition(b".")[0].lower()].append(photo)
-    companions = {
-        (a.content_id, b.content_id)
-        for same in shots.values()
-        if len(same) > 1
-        for a in same
-        for b in same
-        if _camera_kind(a.path) != _camera_kind(b.path)
-    }
-    if not companions:
-        return scores
-    return {pair: score for pair, score in scores.items() if pair not in companions}
-
-
-def _camera_kind(path: bytes) -> str:
-    """Return in which form of a shot a camera wrote this file."""
-    if is_raw(path):
-        return "raw"
-    return "heic" if path.lower().endswith((b".heic", b".heif", b".hif")) else "jpeg"
-
-
-def _touches(group: Group, folders: Collection[bytes]) -> bool:
-    return any(below(member.photo.path, f) for member in group.members for f in folders)
+def find_groups(
+    catalogue: Catalogue, settings: Settings, wanted: Wanted | None = None
+) -> list[Group]:
+    """Return all groups that are wanted."""
+    return [found.group for found in Duplicates(catalogue, settings, wanted)]

@@ -1,34 +1,53 @@
-"""Groups of duplicates and their keepers, as pure rules."""
+"""Groups of duplicates, as pure rules: what is in one, and what never is."""
 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from random import Random
+from zlib import crc32
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twinlens_plugin.groups import Group, make_groups
-from twinlens_plugin.keeper import Photo, rank, reason
+from twinlens.relations import BURST, COPY, EDIT, IDENTICAL, PAIR, SAME_PIXELS
+from twinlens_plugin.groups import Group, Rules, make_groups
+from twinlens_plugin.keeper import Keep
+from twinlens_plugin.links import APART, Link, closeness
+from twinlens_plugin.rules import parse_keep
+from twinlens_plugin.shots import Photo, Shot, make_shots
 
-Drawn = tuple[list[Photo], dict[tuple[int, int], float]]
+Links = dict[tuple[int, int], Link]
+Drawn = tuple[list[Shot], Links]
+
+KINDS = (SAME_PIXELS, COPY, EDIT, PAIR, BURST, APART)
 
 
 def photo(content: int, name: str = "", **more: object) -> Photo:
     """Return a photo of a content."""
-    fields = {"size": 100, "width": 40, "height": 30} | more
+    fields = {
+        "size": 100,
+        "width": 40,
+        "height": 30,
+        "place": (content, crc32(name.encode())),
+    } | more
     path = f"/photos/{name or content}.jpg".encode()
     return Photo(content_id=content, path=path, sha256=bytes([content]) * 32, **fields)  # type: ignore[arg-type]
 
 
+def grouped(photos: Sequence[Photo], links: Links, rules: Rules | None = None) -> list[Group]:
+    """Return the groups of photos without companions."""
+    return make_groups(make_shots(photos), links, rules)
+
+
 @st.composite
 def libraries(draw: st.DrawFn) -> Drawn:
-    """Photos of up to 12 contents, some held by several files, and relations among them."""
+    """Shots of up to 12 contents, some held by several files or RAW + JPEG, and links among them."""
     contents = draw(st.integers(1, 12))
     photos = [
         photo(
             content,
-            f"{content}-{copy}",
+            f"{draw(st.sampled_from('abc'))}/{content}-{copy}",
             size=draw(st.integers(1, 3)) * 100,
             width=draw(st.sampled_from([None, 40, 80])),
             mtime_ns=draw(st.integers(0, 2)) * 10**9,
@@ -37,136 +56,220 @@ def libraries(draw: st.DrawFn) -> Drawn:
         for content in range(contents)
         for copy in range(draw(st.integers(1, 3)))
     ]
-    every = list(itertools.combinations(range(contents), 2))
+    raw = [
+        one._replace(path=one.path.replace(b".jpg", b".cr2"), content_id=one.content_id + 20)
+        for one in photos
+        if draw(st.integers(0, 5)) == 0
+    ]
+    every = list(itertools.combinations(sorted({p.content_id for p in [*photos, *raw]}), 2))
     chosen = draw(st.lists(st.sampled_from(every), unique=True)) if every else []
-    scores = st.sampled_from([0.9, 0.95, 0.99])
-    return photos, {pair: draw(scores) for pair in chosen}
+    links = st.builds(Link, st.sampled_from(KINDS), st.sampled_from([0.9, 0.95, 0.99]))
+    return make_shots([*photos, *raw]), {pair: draw(links) for pair in chosen}
 
 
-@given(libraries(), st.randoms())
-def test_groups_do_not_depend_on_order(library: Drawn, random: Random):
-    """Whatever the order of photos and relations, the groups are the same."""
-    photos, related = library
-    groups = make_groups(photos, related)
-    random.shuffle(photos)
-    pairs = list(related.items())
-    random.shuffle(pairs)
-    assert make_groups(photos, dict(pairs)) == groups
+rules = st.builds(
+    Rules,
+    kinds=st.sampled_from(
+        [frozenset({IDENTICAL, SAME_PIXELS, COPY, EDIT}), frozenset({BURST}), frozenset({COPY})]
+    ),
+    apart=st.frozensets(st.integers(0, 3)),
+    one_a_folder=st.booleans(),
+)
 
 
-@given(libraries())
-def test_no_group_is_chained(library: Drawn):
-    """Any two photos of a group have the same bytes or are related themselves."""
-    photos, related = library
-    for group in make_groups(photos, related):
-        contents = {member.photo.content_id for member in group.members}
-        assert all(pair in related for pair in itertools.combinations(sorted(contents), 2))
+def link_of(a: Shot, b: Shot, links: Links, apart: frozenset[int]) -> Link | None:
+    """Return what two shots are to each other, told in another way than the code does."""
+    found = [Link(IDENTICAL) for c in {*a.contents} & {*b.contents} if c not in apart]
+    found += [Link(APART) for c in {*a.contents} & {*b.contents} if c in apart]
+    for pair in itertools.product(a.contents, b.contents):
+        found += [links[pair]] if pair in links else []
+        found += [links[pair[::-1]]] if pair[::-1] in links else []
+    best = min(found, key=closeness, default=None)
+    if a.contents == b.contents:  # the same photo twice, whatever its files are to each other
+        return None if apart & {*a.contents} else Link(IDENTICAL)
+    return None if best is None or best.kind == APART else best
 
 
-@given(libraries())
-def test_a_photo_is_in_one_group_at_most(library: Drawn):
-    """No photo is offered for deletion twice, or kept here and spared there."""
-    photos, related = library
-    listed = [m.photo.path for group in make_groups(photos, related) for m in group.members]
+@given(libraries(), st.randoms(), rules)
+def test_groups_do_not_depend_on_order(library: Drawn, random: Random, rules: Rules):
+    """Whatever the order of shots and links, the groups are the same."""
+    shots, links = library
+    groups = make_groups(shots, links, rules)
+    random.shuffle(shots)
+    items = list(links.items())
+    random.shuffle(items)
+    assert make_groups(shots, dict(items), rules) == groups
+
+
+@given(libraries(), rules)
+def test_any_two_of_a_group_are_related(library: Drawn, rules: Rules):
+    """No group is chained, and none holds two photos that a person told apart."""
+    shots, links = library
+    for group in make_groups(shots, links, rules):
+        for one, other in itertools.combinations([m.shot for m in group.members], 2):
+            assert link_of(one, other, links, frozenset(rules.apart)) is not None
+
+
+@given(libraries(), rules)
+def test_a_member_is_related_to_the_keeper_in_a_way_that_was_asked_for(
+    library: Drawn, rules: Rules
+):
+    """And the relation said is the closest that there is: never the pair of RAW and JPEG."""
+    shots, links = library
+    for group in make_groups(shots, links, rules):
+        for member in group.others:
+            assert member.relation in rules.kinds
+            assert member.link == link_of(group.keeper, member.shot, links, frozenset(rules.apart))
+
+
+@given(libraries(), rules)
+def test_a_file_is_in_one_group_at_most(library: Drawn, rules: Rules):
+    """No file is offered for deletion twice, or kept here and spared there."""
+    shots, links = library
+    listed = [p.path for group in make_groups(shots, links, rules) for p in group.photos]
     assert len(listed) == len(set(listed))
 
 
-@given(libraries())
-def test_the_keeper_is_the_best_of_its_group_and_comes_first(library: Drawn):
+@given(libraries(), rules)
+def test_the_keeper_is_the_best_of_its_group_and_comes_first(library: Drawn, rules: Rules):
     """No other photo of the group would have been the better one to keep."""
-    for group in make_groups(*library):
+    for group in make_groups(*library, rules):
         assert group.members[0].relation == "keeper"
-        assert group.keeper == min((m.photo for m in group.members), key=rank)
+        assert group.keeper == min((m.shot for m in group.members), key=rules.keep.rank)
 
 
 @given(libraries())
 def test_what_is_left_over_is_unrelated(library: Drawn):
-    """A photo outside all groups has no twin, and no related photo outside all groups."""
-    photos, related = library
-    grouped = {m.photo.content_id for g in make_groups(photos, related) for m in g.members}
-    alone = {p.content_id for p in photos} - grouped
-    assert not any(a in alone and b in alone for a, b in related)
-    assert all(sum(p.content_id == content for p in photos) == 1 for content in alone)
+    """A shot outside all groups is no duplicate of another one outside all groups."""
+    shots, links = library
+    groups = make_groups(shots, links)
+    taken = {member.shot for group in groups for member in group.members}
+    for one, other in itertools.combinations([s for s in shots if s not in taken], 2):
+        link = link_of(one, other, links, frozenset())
+        assert link is None or link.kind not in Rules().kinds
+
+
+@given(libraries())
+def test_no_folder_is_twice_in_a_group_where_that_was_asked_for(library: Drawn):
+    """With --ignore-same-folder photos of one folder are not compared."""
+    for group in make_groups(*library, Rules(one_a_folder=True)):
+        folders = [member.photo.folder for member in group.members]
+        assert len(folders) == len(set(folders))
+
+
+@given(libraries())
+def test_raw_and_jpeg_of_a_shot_go_together(library: Drawn):
+    """Files of one shot are never in two groups, nor duplicates of one another."""
+    shots, links = library
+    for group in make_groups(shots, links):
+        for member in group.members:
+            assert member.shot in shots
 
 
 @given(libraries())
 def test_the_others_are_listed_closest_first(library: Drawn):
-    """Scores fall along a group, and are those of the relation to the keeper."""
-    photos, related = library
-    for group in make_groups(photos, related):
-        scores = [member.score for member in group.members]
-        assert scores == sorted(scores, reverse=True)
-        for member in group.spare:
-            pair = tuple(sorted((group.keeper.content_id, member.photo.content_id)))
-            same = pair[0] == pair[1]
-            assert member.score == (1.0 if same else related[pair])
-            assert member.relation == ("identical" if same else "copy")
+    """Same bytes first, then copies, then edits, the surest first."""
+    for group in make_groups(*library):
+        links = [member.link for member in group.others if member.link]
+        assert links == sorted(links, key=closeness)
 
 
 def test_a_like_b_like_c_does_not_make_a_group_of_three():
     """The best photo takes what is related to it; what is only related to that stays out."""
     a, b, c = photo(1, width=400), photo(2, width=300), photo(3, width=200)
-    (group,) = make_groups([a, b, c], {(1, 2): 0.95, (2, 3): 0.95})
+    (group,) = grouped([a, b, c], {(1, 2): Link(COPY), (2, 3): Link(COPY)})
     assert [member.photo for member in group.members] == [a, b]
 
 
+def test_a_photo_told_apart_from_a_member_stays_out_of_the_group():
+    """Also where both are copies of the keeper."""
+    a, b, c = photo(1, width=400), photo(2, width=300), photo(3, width=200)
+    links = {(1, 2): Link(COPY), (1, 3): Link(COPY), (2, 3): Link(APART)}
+    (group,) = grouped([a, b, c], links)
+    assert [member.photo for member in group.members] == [a, b]
+
+
+def test_raw_in_one_folder_and_jpeg_in_another_are_no_duplicates():
+    """They are a pair; a copy of the JPEG is a duplicate of it all the same."""
+    raw = photo(1, "raw/1", width=400)._replace(path=b"/photos/raw/1.cr2")
+    jpeg, web = photo(2, "jpeg/1", width=390), photo(3, "web/1", width=40)
+    assert grouped([raw, jpeg], {(1, 2): Link(PAIR)}) == []
+    (group,) = grouped([raw, jpeg, web], {(1, 2): Link(PAIR), (2, 3): Link(COPY)})
+    assert [member.photo for member in group.members] == [jpeg, web]
+
+
+def test_a_raw_file_is_never_spared_for_a_jpeg():
+    """Whatever the rules prefer: a JPEG is no substitute."""
+    raw = photo(1, "a")._replace(path=b"/photos/a.cr2")
+    jpeg = photo(2, "best/b", taken_at="2001-01-01T00:00:00")
+    keep = Keep(parse_keep("path:/photos/best"))
+    (group,) = grouped([raw, jpeg], {(1, 2): Link(COPY)}, Rules(keep=keep))
+    assert group.keeper.photo == jpeg
+    assert group.spare == ()
+    assert group.bytes_to_win == 0
+    assert group.members[1].kept == "RAW, which the keeper is not"
+
+
+def test_photos_of_a_reference_folder_are_not_proposed():
+    """Better ones elsewhere are kept instead of them, worse ones go."""
+    best = photo(1, width=400)
+    ours, worse = photo(2, width=300, reference=True), photo(3, width=200)
+    links = {pair: Link(COPY) for pair in [(1, 2), (1, 3), (2, 3)]}
+    (group,) = grouped([best, ours, worse], links)
+    assert group.keeper.photo == best
+    assert [member.photo for member in group.spare] == [worse]
+    assert group.bytes_to_win == worse.size
+
+
+def test_of_equals_the_one_in_a_reference_folder_is_kept():
+    """Age and name do not count against it."""
+    ours = photo(1, "zzz/long name", reference=True, mtime_ns=9 * 10**9)
+    (group,) = grouped([ours, photo(1, "a", mtime_ns=1)], {})
+    assert group.keeper.photo == ours
+    assert group.reason == "in a reference folder"
+
+
+def test_a_content_of_which_every_file_is_wanted_gives_one_of_them():
+    """Its files are not duplicates of each other; a copy of it is one of the first."""
+    a, b, copy = photo(1, "a"), photo(1, "b"), photo(2, width=20)
+    wanted = Rules(apart=frozenset({1}))
+    assert grouped([a, b], {}, wanted) == []
+    (group,) = grouped([a, b, copy], {(1, 2): Link(COPY)}, wanted)
+    assert [member.photo for member in group.members] == [a, copy]
+
+
 def test_bytes_to_win_back_leave_out_the_keeper():
-    """Only what could go counts."""
-    (group,) = make_groups(
-        [photo(1, "a", size=100, place=(1, 1)), photo(1, "b", size=100, place=(1, 2))], {}
-    )
-    assert group.bytes_to_win == 100
+    """Only what could go counts, with what goes along."""
+    a, b = photo(1, "a"), photo(1, "b")
+    raw_a = photo(2, "a", size=70)._replace(path=b"/photos/a.cr2")
+    raw_b = photo(2, "b", size=70)._replace(path=b"/photos/b.cr2")
+    (group,) = grouped([a, b, raw_a, raw_b], {})
+    assert len(group.members) == 2
+    assert group.bytes_to_win == 170
 
 
 def test_a_hard_link_wins_nothing_back():
     """Two names of one file take its bytes once."""
     same = {"size": 100, "place": (1, 7)}
-    (group,) = make_groups([photo(1, "a", **same), photo(1, "b", **same)], {})
+    (group,) = grouped([photo(1, "a", **same), photo(1, "b", **same)], {})
     assert group.bytes_to_win == 0
 
 
-def test_a_group_is_named_after_the_bytes_of_its_keeper():
-    """The name stays the same when other copies come and go."""
-    keeper, b, c = photo(1, width=400), photo(2), photo(3)
-    names = {
-        make_groups(photos, {(1, 2): 0.9, (1, 3): 0.9})[0].name
-        for photos in ([keeper, b], [keeper, c])
-    }
-    assert names == {"01" * 6}
+@given(libraries(), st.randoms())
+def test_a_group_is_named_after_the_bytes_of_its_members(library: Drawn, random: Random):
+    """The name stays the same through renames and another choice of keeper."""
+    shots, links = library
+    names = {group.name for group in make_groups(shots, links)}
+    assert len(names) == len(make_groups(shots, links))
+    a, b = photo(1, "a", width=400), photo(2, "b")
+    renamed = [b._replace(width=500), a._replace(path=b"/elsewhere/c.jpg")]
+    (one,), (other,) = (grouped(p, {(1, 2): Link(COPY)}) for p in ([a, b], renamed))
+    assert one.keeper.photo.content_id != other.keeper.photo.content_id
+    assert one.name == other.name
 
 
 def test_the_group_that_wins_most_comes_first():
     """A user who deals with the first groups gains most."""
-    small = [photo(1, "a", size=5, place=(1, 1)), photo(1, "b", size=5, place=(1, 2))]
-    large = [photo(2, "c", size=9, place=(1, 3)), photo(2, "d", size=9, place=(1, 4))]
-    groups: list[Group] = make_groups([*small, *large], {})
-    assert [group.bytes_to_win for group in groups] == [9, 5]
-
-
-KEEPERS = [
-    ("most pixels", {"width": 80, "size": 1}, {"width": 40, "size": 900}),
-    ("has the camera's data", {"camera": "Canon", "size": 1}, {"size": 900}),
-    ("in a camera's format", {"format": "JPEG", "size": 1}, {"format": "PNG", "size": 900}),
-    ("in a camera's format", {"format": "JPEG", "size": 1}, {"format": "HEIF", "size": 900}),
-    (
-        "in a camera's format",
-        {"format": "HEIF", "camera": "Apple", "size": 1},
-        {"format": "JPEG", "camera": "Apple", "size": 900},
-    ),
-    ("in a camera's format", {"path": b"/p/a.cr2", "size": 1}, {"format": "JPEG", "size": 900}),
-    ("least compressed", {"size": 200, "mtime_ns": 9}, {"size": 100, "mtime_ns": 1}),
-    ("taken first", {"taken_at": "2020-01-01T00:00:00"}, {"taken_at": "2021-01-01T00:00:00"}),
-    ("taken first", {"taken_at": "2020-01-01T00:00:00"}, {"mtime_ns": 1_700_000_000 * 10**9}),
-    ("oldest file", {"mtime_ns": 1, "taken_at": "x"}, {"mtime_ns": 2, "taken_at": "x"}),
-    ("shortest path", {"path": b"/p/zz.jpg"}, {"path": b"/p/aaa.jpg"}),
-    ("first by name", {"path": b"/p/aa.jpg"}, {"path": b"/p/ab.jpg"}),
-]
-
-
-def test_each_rule_decides_where_those_before_it_do_not():
-    """The keeper is chosen by the rules in their order, and the reason names the one."""
-    for words, better, worse in KEEPERS:
-        fields = {"content_id": 1, "path": b"/p/same.jpg", "size": 100, "width": 40, "height": 30}
-        keep, spare = Photo(**fields | better), Photo(**fields | worse)
-        assert rank(keep) < rank(spare), words
-        assert reason(keep, [spare]) == words
+    small = [photo(1, "a", size=5), photo(1, "b", size=5)]
+    large = [photo(2, "c", size=9), photo(2, "d", size=9)]
+    assert [group.bytes_to_win for group in grouped([*small, *large], {})] == [9, 5]

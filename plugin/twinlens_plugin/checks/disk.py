@@ -10,8 +10,8 @@ from twinlens.filestat import FileStat
 from twinlens.media import is_photo_name, skip_folder
 from twinlens.roots import Root, why_offline
 from twinlens_plugin.checks.finding import Problem
+from twinlens_plugin.current import below
 from twinlens_plugin.output import shown
-from twinlens_plugin.relations import below
 
 
 def check_folder(root: Root) -> Iterator[Problem]:

@@ -16,8 +16,9 @@ from twinlens_plugin import output
 from twinlens_plugin.folders import register
 from twinlens_plugin.interrupts import Interrupt
 from twinlens_plugin.options import PATH, Command, Session, common
-from twinlens_plugin.relations import find_duplicates
+from twinlens_plugin.relations import find_groups
 from twinlens_plugin.scanning import run_scan
+from twinlens_plugin.wanted import Wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,8 @@ def _summarise(
         f"SELECT count(*) FROM events WHERE kind = 'changed' AND seq > ? AND root_id IN ({marks})",  # noqa: S608
         [start.last_event, *ids],
     )
-    groups = find_duplicates(catalogue, session.settings, [root.path for root in roots]).groups
+    wanted = Wanted(folders=tuple(root.path for root in roots))
+    groups = find_groups(catalogue, session.settings, wanted)
     return _Summary(
         roots=[root for root in list_roots(catalogue) if root.id in ids],
         photos=sum(count.photos for count in counts),

@@ -1,0 +1,130 @@
+"""The options of ``duplicates`` that say which groups, and what to keep of them."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from twinlens.catalogue import Catalogue
+from twinlens.relations import DUPLICATES, KINDS, PAIR
+from twinlens.settings import Settings
+from twinlens_plugin.keeper import Keep
+from twinlens_plugin.options import PATH, Function
+from twinlens_plugin.places import part_of_library
+from twinlens_plugin.rules import parse_keep
+from twinlens_plugin.wanted import Wanted
+from twinlens_plugin.when import Moment
+
+_SHOWN = ",".join(kind for kind in KINDS if kind in DUPLICATES)
+
+Filters = Callable[[Catalogue, Settings], Wanted]
+"""What was asked for, once the library is known."""
+
+
+def filter_options(function: Function) -> Function:
+    """Add the options; the command gets ``filters`` instead, a ``Filters``."""
+
+    @functools.wraps(function)
+    def with_filters(**given: Any) -> object:  # noqa: ANN401
+        asked = {name: given.pop(name) for name in _NAMES}
+        return function(filters=functools.partial(_wanted, asked), **given)
+
+    wrapped: Any = with_filters
+    for option in reversed(_OPTIONS):
+        wrapped = option(wrapped)
+    return wrapped  # type: ignore[no-any-return]
+
+
+class _Kinds(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.4 on
+    """Names of relations with commas between them."""
+
+    name = "kinds"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> frozenset[str]:
+        """Read the names; ``pair`` is none of them, since one photo makes no group."""
+        if isinstance(value, frozenset):
+            return value
+        names = frozenset(name.strip() for name in str(value).split(",") if name.strip())
+        known = [kind for kind in KINDS if kind != PAIR]
+        if not names or not names <= set(known):
+            wrong = ", ".join(sorted(names - set(known))) or value
+            self.fail(f"'{wrong}' is no kind. Known: {', '.join(known)}.", param, ctx)
+        return names
+
+
+def _folders(name: str, text: str) -> Any:  # noqa: ANN401  a decorator of click's
+    return click.option(name, type=PATH, multiple=True, metavar="DIR", help=text)
+
+
+_OPTIONS = (
+    click.option(
+        "--kind",
+        "kinds",
+        type=_Kinds(),
+        default=_SHOWN,
+        metavar="KIND,...",
+        help=f"Which relations make a group ({_SHOWN}); burst and similar are no duplicates.",
+    ),
+    click.option(
+        "--min-score",
+        type=click.FloatRange(0, 1),
+        default=0.0,
+        metavar="SCORE",
+        help="No relation that is less probable than this; 1 is certain.",
+    ),
+    click.option(
+        "--rotated/--no-rotated",
+        "turned",
+        default=None,
+        help="Only groups with a rotated or mirrored photo; or no such relations.",
+    ),
+    click.option(
+        "--ignore-same-folder",
+        "one_a_folder",
+        is_flag=True,
+        help="Compare no photos of one folder with one another.",
+    ),
+    click.option(
+        "--since",
+        type=Moment(),
+        metavar="WHEN",
+        help="Only groups with a photo that came or changed since 2026-05-01, or 7d ago.",
+    ),
+    _folders("--under", "Only photos below DIR take part; may be repeated."),
+    _folders("--against", "Compare them with the photos below DIR, a reference, and no others."),
+    _folders("--reference", "Propose no photo below DIR for removal; may be repeated."),
+    click.option(
+        "--keep",
+        metavar="RULE,...",
+        help="Choose keepers by these rules first: raw, pixels, unedited, camera, compression,"
+        " reference, rated, sharp, oldest, path:GLOB.",
+    ),
+)
+_NAMES = "kinds min_score turned one_a_folder since under against reference keep".split()
+
+
+def _wanted(asked: dict[str, Any], catalogue: Catalogue, settings: Settings) -> Wanted:
+    """Return what was asked for. Raises RootError for folders that are not watched, ConfigError."""
+    under, against, references = (
+        tuple(part_of_library(catalogue, folder) for folder in asked[name])
+        for name in ("under", "against", "reference")
+    )
+    if against and not under:
+        raise click.UsageError("--against DIR needs --under DIR: what is to be compared with it?")
+    keep = asked["keep"] if asked["keep"] is not None else settings.keep
+    return Wanted(
+        kinds=asked["kinds"],
+        min_score=asked["min_score"],
+        turned=asked["turned"],
+        one_a_folder=asked["one_a_folder"],
+        since=asked["since"],
+        under=under,
+        against=against,
+        references=references,
+        keep=Keep(parse_keep(keep)) if keep else Keep(),
+    )

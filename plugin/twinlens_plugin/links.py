@@ -1,0 +1,81 @@
+"""Links: what two contents, or two shots, are to each other, as far as groups care."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from twinlens.relations import (
+    BURST,
+    COPY,
+    EDIT,
+    IDENTICAL,
+    PAIR,
+    SAME_PIXELS,
+    SIMILAR,
+    Detail,
+)
+
+APART = "apart"
+"""A person said that the two are no duplicates."""
+
+_CLOSEST = (APART, IDENTICAL, SAME_PIXELS, COPY, EDIT, PAIR, BURST, SIMILAR)
+"""Of several links between two shots the first of these counts: what a person said, then the
+closest relation. A pair before a burst: to be one photo is more than to be of one moment."""
+
+
+class Link(NamedTuple):
+    """What two contents are to each other."""
+
+    kind: str
+    """One of ``twinlens.relations.KINDS``, or ``APART``."""
+    strength: float = 1.0
+    """Probability that both show one shot; the descriptors' cosine similarity before they were
+    compared."""
+    verified: bool = True
+    """Whether the pictures were compared, or a person decided."""
+    decided: bool = False
+    """Whether a person said that they are the same."""
+    detail: str | None = None
+    """``twinlens.relations.Detail`` as stored: read for those that are shown alone, since reading
+    the JSON of a hundred thousand relations takes half a second."""
+
+    @property
+    def found(self) -> Detail | None:
+        """What verification found."""
+        return Detail.from_json(self.detail) if self.detail else None
+
+    @property
+    def words(self) -> str:
+        """What was done to one of the two, for people."""
+        return self.found.words if self.found else ""
+
+    @property
+    def score(self) -> float | None:
+        """Cosine similarity of the descriptors; None where the model had no part in it."""
+        if self.kind == IDENTICAL:
+            return 1.0
+        if not self.verified:
+            return self.strength
+        return self.found.score if self.found else None
+
+    @property
+    def turned(self) -> bool:
+        """Whether one is the other rotated or mirrored."""
+        # Looked for first, for the reason above.
+        if not self.detail or ('"rotated"' not in self.detail and '"mirrored"' not in self.detail):
+            return False
+        done = self.found.done if self.found else {}
+        return bool(done.get("rotated") or done.get("mirrored"))
+
+
+Links = Mapping[tuple[int, int], Link]
+"""Links of contents ``(a, b)`` with a < b."""
+
+TWIN = Link(IDENTICAL)
+"""Between files with the same bytes."""
+
+
+def closeness(link: Link) -> tuple[int, bool, float]:
+    """Return a key that sorts the closest link first."""
+    return _CLOSEST.index(link.kind), not link.verified, -link.strength
