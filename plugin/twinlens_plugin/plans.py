@@ -36,12 +36,16 @@ class PlannedPhoto:
 
     path: bytes
     relation: str
-    score: float
+    """To the keeper; ``keeper`` for itself, ``pair`` for what goes with another photo of the group."""
     remove: bool
     """What is proposed: to remove it, or to keep it."""
     size: int
     mtime_ns: int
     sha256: str
+    note: str | None = None
+    """Why it is kept though it is not the keeper, or what was done to it: ``cropped to 42 %``."""
+    probability: float | None = None
+    """That it shows the same shot as the keeper; None where nothing was compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,11 @@ class PlannedGroup:
     def keeper(self) -> PlannedPhoto:
         """The photo that stays in any case."""
         return self.photos[0]
+
+    def twin(self, photo: PlannedPhoto) -> PlannedPhoto | None:
+        """Return a photo that stays and has the same bytes, the keeper first."""
+        same = (p for p in self.photos if not p.remove and p.sha256 == photo.sha256)
+        return next(same, None)
 
     @property
     def removals(self) -> tuple[PlannedPhoto, ...]:
@@ -159,7 +168,8 @@ def _photo_as_json(photo: PlannedPhoto) -> dict[str, Any]:
         **json_path(photo.path),
         "relation": photo.relation,
         "proposal": "remove" if photo.remove else "keep",
-        "score": round(photo.score, 4),
+        "note": photo.note,
+        "probability": photo.probability,
         "bytes": photo.size,
         "mtime_ns": photo.mtime_ns,
         "sha256": photo.sha256,
@@ -202,17 +212,20 @@ def _photo_of(record: Mapping[str, Any]) -> PlannedPhoto:
     proposal = _text(record, "proposal")
     if proposal not in {"keep", "remove"}:
         raise _Wrong(f"'proposal' has value '{proposal}'. Write keep or remove")
-    score = record["score"]
-    if isinstance(score, bool) or not isinstance(score, int | float):
-        raise _Wrong("'score' is no number")
+    note, probability = record["note"], record["probability"]
+    if note is not None and not isinstance(note, str):
+        raise _Wrong("'note' is no text")
+    if isinstance(probability, bool) or not isinstance(probability, int | float | None):
+        raise _Wrong("'probability' is no number")
     return PlannedPhoto(
         path_of(record),
         _text(record, "relation", _RELATION),
-        float(score),
         proposal == "remove",
         _whole(record, "bytes"),
         _whole(record, "mtime_ns"),
         _text(record, "sha256", _SHA256),
+        note,
+        None if probability is None else float(probability),
     )
 
 

@@ -78,16 +78,18 @@ class Maker:
         self,
         photo: PlannedPhoto,
         keeper: PlannedPhoto,
+        twin: PlannedPhoto,
         reading: Reading,
         roots: tuple[Root, Root],
     ) -> list[Step]:
         """Return what removes a photo, or makes it a link, after its notes went to the keeper.
 
-        Raises AlreadyError where that was done, SkippedError where it cannot be.
+        ``twin`` has the same bytes, where any photo that stays has; else it is the keeper. Raises
+        AlreadyError where that was done, SkippedError where it cannot be.
         """
         merged = self._merge(photo.path, keeper.path, roots) if self._order.merge else []
         if self._order.action.links:
-            return [*merged, self._link(photo, keeper, reading)]
+            return [*merged, self._link(photo, twin, reading)]
         if self._order.action is Action.MOVE:
             return [*merged, *self._moves(photo.path, roots[0])]
         return [*merged, *map(self._trash, (*companions(photo.path), photo.path))]
@@ -125,7 +127,7 @@ class Maker:
         name = shown(photo.path)
         if photo.sha256 != keeper.sha256:
             raise SkippedError(
-                f"{name}: has other bytes than its keeper, so that it is not linked."
+                f"{name}: no photo that stays has the same bytes, so that it is not linked."
             )
         found, kept = os.lstat(photo.path), os.lstat(keeper.path)
         if found.st_dev != kept.st_dev:

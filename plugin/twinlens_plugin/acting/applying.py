@@ -77,12 +77,13 @@ class DryRun:
                 yield Outcome(group, photo, "would", target=target)
 
     def _look(self, group: PlannedGroup, photo: PlannedPhoto) -> bytes | None:
-        self._guard.look(photo, group.keeper)
-        for planned in (photo, group.keeper):
+        kept = _kept(group, photo)
+        self._guard.look(photo, kept)
+        for planned in (photo, *kept):
             if not unchanged_at_a_glance(planned):
                 read_as_planned(planned)  # another time, but perhaps the same bytes
         if self._order.action.links:
-            self._maker.refuse_to_link(photo, group.keeper)
+            self._maker.refuse_to_link(photo, kept[-1])
         if self._order.action is Action.MOVE:
             return self._maker.target(photo.path, self._guard.root_of(photo.path))
         return None
@@ -147,44 +148,30 @@ class Apply:
             self._guard.root_of(photo.path)
             read_as_planned(photo)
             return self._maker.tags(photo, group)
-        reading = self._guard.read(photo, group.keeper)
+        kept = _kept(group, photo)
+        reading = self._guard.read(photo, kept)
         if self._order.action is Action.TAG:
             return self._maker.tags(photo, group)
         roots = self._guard.root_of(photo.path), self._guard.root_of(group.keeper.path)
-        return self._maker.removal(photo, group.keeper, reading, roots)
+        return self._maker.removal(photo, kept[0], kept[-1], reading, roots)
 
     def _do(self, group: PlannedGroup, photo: PlannedPhoto, steps: Sequence[Step]) -> None:
         self._number += 1
         entry = Entry(self._number, photo.path, self._order.action, tuple(steps))
-        kept = os.lstat(group.keeper.path)
+        kept = {other.path: os.lstat(other.path) for other in _kept(group, photo)}
         self._writer.begin(entry)
         try:
             for step in steps:
                 entry.told.append(step.do())
                 self._writer.told(entry)
-            self._refuse_loss(group.keeper.path, kept)
+            for path, status in kept.items():
+                _refuse_loss(path, status)
         except (TwinlensError, OSError) as error:
             self._take_back(entry, error)
             raise
         self._writer.end(entry, "done")
         if self._order.action.removes:
             self._forget(photo.path)
-
-    def _refuse_loss(self, keeper: bytes, kept: os.stat_result) -> None:
-        """See that the keeper is still there.
-
-        Were both one file, in a way that nobody knew of, the photo comes back at once.
-        """
-        try:
-            found = os.lstat(keeper)
-        except OSError as error:
-            raise ActingError(
-                f"{shown(keeper)}: the keeper went as well; both are back."
-            ) from error
-        if (found.st_ino, found.st_size) != (kept.st_ino, kept.st_size):
-            raise ActingError(
-                f"{shown(keeper)}: the keeper was replaced just now. Make a new plan."
-            )
 
     def _take_back(self, entry: Entry, error: Exception) -> None:
         # A step that fails has changed nothing: those before it are taken back.
@@ -204,6 +191,24 @@ class Apply:
         root = self._guard.root_of(path)
         relative = os.path.relpath(path, root.path)
         ledger.tombstone(self._catalogue, root.id, [relative], now=time.time())
+
+
+def _kept(group: PlannedGroup, photo: PlannedPhoto) -> list[PlannedPhoto]:
+    """Return what has to be there when a photo goes: the keeper, then a file with the same bytes."""
+    return [*dict.fromkeys((group.keeper, group.twin(photo) or group.keeper))]
+
+
+def _refuse_loss(path: bytes, kept: os.stat_result) -> None:
+    """See that a file that stays is still there.
+
+    Were both one file, in a way that nobody knew of, the photo comes back at once.
+    """
+    try:
+        found = os.lstat(path)
+    except OSError as error:
+        raise ActingError(f"{shown(path)}: it went as well, so both are back.") from error
+    if (found.st_size, found.st_mtime_ns) != (kept.st_size, kept.st_mtime_ns):
+        raise ActingError(f"{shown(path)}: was replaced just now. Make a new plan.")
 
 
 def _was_done(photo: PlannedPhoto, action: Action, done_before: frozenset[bytes]) -> bool:

@@ -3,7 +3,7 @@
 1. Both files lie in watched folders that are there now (the disk is not away), reached without a
    symbolic link. 2. The one to go is below no reference folder. 3. Both are read whole, and are what
    the plan says. 4. They are two files: not one file by two paths, by two mounts, or by names that
-   differ in case. 5. No keeper of the whole plan is that file either.
+   differ in case. 5. Nothing that the whole plan keeps is that file either.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ class Guard:
     ) -> None:
         self._roots = roots
         self._references = {os.path.realpath(f) for f in (*plan.references, *references)}
-        self._keepers = _by_inode([group.keeper.path for group in plan.groups])
+        kept = [photo.path for group in plan.groups for photo in group.photos if not photo.remove]
+        self._kept = _by_inode(kept)
 
     def root_of(self, path: bytes) -> Root:
         """Return the root that holds a path, which is there now. Raises SkippedError."""
@@ -44,9 +45,9 @@ class Guard:
                 return root
         raise SkippedError(f"{shown(path)}: lies in no watched folder. Make a new plan.")
 
-    def look(self, photo: PlannedPhoto, keeper: PlannedPhoto) -> None:
+    def look(self, photo: PlannedPhoto, kept: Collection[PlannedPhoto]) -> None:
         """Check what can be checked without reading the files. Raises SkippedError."""
-        for path in (photo.path, keeper.path):
+        for path in (photo.path, *(other.path for other in kept)):
             self.root_of(path)
             _refuse_links(path)
         if any(below(photo.path, folder) for folder in self._references):
@@ -55,16 +56,17 @@ class Guard:
             )
         self._refuse_aliases(photo.path)
 
-    def read(self, photo: PlannedPhoto, keeper: PlannedPhoto) -> Reading:
-        """Read both files whole; return the photo's. Raises SkippedError where either changed."""
-        self.look(photo, keeper)
-        read_as_planned(keeper)
+    def read(self, photo: PlannedPhoto, kept: Collection[PlannedPhoto]) -> Reading:
+        """Read all files whole; return the photo's. Raises SkippedError where any changed."""
+        self.look(photo, kept)
+        for other in kept:
+            read_as_planned(other)
         return read_as_planned(photo)
 
     def _refuse_aliases(self, path: bytes) -> None:
         """Refuse a path that is a keeper's file by another name, of this group or of any other."""
         found = _status(path)
-        for keeper in self._keepers.get(found.st_ino, ()):
+        for keeper in self._kept.get(found.st_ino, ()):
             if files.is_same_entry(path, keeper):
                 raise SkippedError(
                     f"{shown(path)}: is {shown(keeper)} by another path, which is to be kept."

@@ -39,8 +39,8 @@ FAILED = 1
 @click.option("--yes", is_flag=True, help="Do it. Without this, say what would be done.")
 @click.option(
     "--action",
-    type=click.Choice([*Action]),
-    default=Action.TRASH,
+    type=click.Choice([action.value for action in Action]),
+    default=Action.TRASH.value,
     help="What to do with the photos to remove (trash).",
 )
 @click.option("--to", "folder", type=PATH, metavar="DIR", help="The folder for --action move.")

@@ -1,0 +1,73 @@
+"""Making a plan of the groups that ``duplicates`` found.
+
+Proposed for removal is what could go for certain: 1. a duplicate of the keeper that the rules do not
+keep; 2. whose relation is beyond doubt: same bytes, verified by comparing the pictures, or decided
+by a person; 3. all of whose files the keeper has too, where one of them makes it identical (JPEGs
+alike beside RAW files that are not); 4. while its disk and the keeper's are there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from twinlens.relations import DUPLICATES, IDENTICAL, PAIR
+from twinlens_plugin.groups import Group, Member
+from twinlens_plugin.links import Link
+from twinlens_plugin.plans import PlannedGroup, PlannedPhoto
+from twinlens_plugin.shots import Photo
+
+
+def planned(groups: Iterable[Group]) -> Iterator[PlannedGroup]:
+    """Yield the groups from which something can go."""
+    for group in groups:
+        made = _group(group)
+        if made.removals:
+            yield made
+
+
+def _group(group: Group) -> PlannedGroup:
+    photos = [
+        _photo(photo, member, why, companion=photo is not member.photo)
+        for member in group.members
+        for why in [_why_kept(group, member)]
+        for photo in member.shot.photos
+    ]
+    return PlannedGroup(group.name, group.kind, group.reason, tuple(photos))
+
+
+def _why_kept(group: Group, member: Member) -> str | None:
+    """Return why a member is not proposed for removal, None where it is."""
+    if member.link is None:
+        return "the keeper"
+    if member.kept is not None:
+        return member.kept
+    if not all(photo.online for photo in group.keeper.photos):
+        return "the keeper's disk is away"
+    if not all(photo.online for photo in member.shot.photos):
+        return "its disk is away"
+    return _doubt(group, member, member.link)
+
+
+def _doubt(group: Group, member: Member, link: Link) -> str | None:
+    """Return what is not certain enough to remove a photo for it."""
+    kept = {photo.sha256 for photo in group.keeper.photos}
+    if link.kind not in DUPLICATES:
+        return "no duplicate"
+    if not (link.verified or link.decided):
+        return "not compared yet: run twinlens scan"
+    if link.kind == IDENTICAL and not kept.issuperset(p.sha256 for p in member.shot.photos):
+        return "goes with a file that the keeper has not"
+    return None
+
+
+def _photo(photo: Photo, member: Member, why: str | None, *, companion: bool) -> PlannedPhoto:
+    return PlannedPhoto(
+        photo.path,
+        PAIR if companion else member.relation,
+        why is None,
+        photo.size,
+        photo.mtime_ns,
+        photo.sha256.hex(),
+        (member.words or None) if why is None else why,
+        None if member.probability is None else round(member.probability, 4),
+    )
