@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import Clock
 from tests.core.conftest import Shelf
 from twinlens import ledger, models, roots
 from twinlens.catalogue import Catalogue
@@ -260,3 +261,78 @@ def test_copy_on_a_disk_that_is_here_is_taken(
     use(catalogue)
     jobs = ledger.lease(catalogue, "w", now=1.0, seconds=1.0, limit=9)
     assert [job.path for job in jobs] == [b"b.jpg"]
+
+
+def away(shelf: Shelf, catalogue: Catalogue, tmp_path: Path, model: Model) -> None:
+    """Embed a photo of a second disk, which then goes away."""
+    (tmp_path / "archive").mkdir()
+    archive = type(shelf)(catalogue, roots.add_root(catalogue, tmp_path / "archive", now=1.0))
+    archive.embed("old.jpg", model)
+    roots.set_online(catalogue, archive.root, reason="away", now=1.0)
+
+
+def test_a_disk_in_a_drawer_does_not_hold_up_the_change(
+    shelf: Shelf, model: Model, catalogue: Catalogue, tmp_path: Path, clock: Clock
+):
+    """Once only photos of disks that are away wait, the old model answers for a day, not for ever."""
+    shelf.embed("here.jpg", model)
+    away(shelf, catalogue, tmp_path, model)
+    other, again = use(catalogue)
+    assert again == 2
+    assert models.waiting(catalogue) == models.Waiting(here=1, away=1)
+    shelf.embed("here.jpg", other)
+    assert not models.promote(catalogue, clock)
+    clock.advance(models.AWAY_SECONDS - 1)
+    assert not models.promote(catalogue, clock)
+    clock.advance(1)
+    assert models.promote(catalogue, clock)
+    assert role(catalogue, "serving") == "resnet50"
+    assert models.waiting(catalogue) == models.Waiting(here=0, away=1)
+
+
+def test_a_mount_that_drops_out_costs_nothing(
+    shelf: Shelf, model: Model, catalogue: Catalogue, tmp_path: Path, clock: Clock
+):
+    """Each time that photos which are here wait, the day begins anew."""
+    shelf.embed("here.jpg", model)
+    away(shelf, catalogue, tmp_path, model)
+    other, _ = use(catalogue)
+    shelf.embed("here.jpg", other)
+    assert not models.promote(catalogue, clock)
+    clock.advance(models.AWAY_SECONDS / 2)
+    [archive] = [root for root in roots.list_roots(catalogue) if root.name == "archive"]
+    roots.set_online(catalogue, archive, reason=None, now=2.0)
+    assert not models.promote(catalogue, clock)  # back: its photo waits here
+    roots.set_online(catalogue, archive, reason="away", now=3.0)
+    assert not models.promote(catalogue, clock)
+    clock.advance(models.AWAY_SECONDS / 2)
+    assert not models.promote(catalogue, clock)
+    assert role(catalogue, "serving") == "pocket"
+
+
+def test_a_model_that_embedded_nothing_never_serves_by_itself(
+    shelf: Shelf, model: Model, catalogue: Catalogue, clock: Clock
+):
+    """With every disk away the library would answer nothing."""
+    shelf.embed("a.jpg", model)
+    roots.set_online(catalogue, shelf.root, reason="away", now=1.0)
+    use(catalogue)
+    assert not models.promote(catalogue, clock)
+    clock.advance(models.AWAY_SECONDS * 9)
+    assert not models.promote(catalogue, clock)
+
+
+def test_now_means_now(shelf: Shelf, model: Model, catalogue: Catalogue):
+    """The user may let a model answer before it has caught up."""
+    shelf.embed("a.jpg", model)
+    models.set_target(
+        catalogue,
+        name="resnet50",
+        digest="cd" * 32,
+        dimension=8,
+        input_size=224,
+        copy_threshold=0.8,
+        at_once=True,
+    )
+    assert role(catalogue, "serving") == "resnet50"
+    assert ledger.has_work(catalogue)

@@ -13,7 +13,7 @@ from twinlens import dispatch, ledger, snapshot
 from twinlens.broker import masked
 from twinlens.catalogue import Catalogue
 from twinlens.errors import SnapshotError
-from twinlens.models import Model, get_model
+from twinlens.models import Model, get_model, waiting
 from twinlens.roots import Root, list_roots
 from twinlens_plugin import output
 from twinlens_plugin.options import Command, Session, common
@@ -51,6 +51,7 @@ def _facts(session: Session, catalogue: Catalogue) -> Facts:
         "model": {
             "serving": _model(serving),
             "target": _model(target),
+            "waiting": asdict(waiting(catalogue)),
         },
         "index": _index(session, catalogue, serving) if serving else None,
         "running": {role: session.library.locked(role) for role in ("watcher", "worker")},
@@ -82,6 +83,7 @@ def _model(model: Model | None) -> Facts | None:
         "digest": model.digest,
         "dimension": model.dimension,
         "copy_threshold": model.copy_threshold,
+        "labels": model.labels,
     }
 
 
@@ -140,9 +142,18 @@ def _model_text(model: Facts) -> str:
     if serving is None:
         return "none yet"
     text = f"{serving['name']} ({serving['digest'][:12]}, {serving['dimension']} numbers)"
-    if target == serving:
-        return text
-    return f"{text}, until {target['name']} ({target['digest'][:12]}) has caught up"
+    away = model["waiting"]["away"]
+    if target != serving:
+        text += f", until {target['name']} ({target['digest'][:12]}) has caught up"
+        if away and not model["waiting"]["here"]:
+            return (
+                f"{text}: {_away(away)} (not longer than a day; at once: twinlens model use --now)"
+            )
+    return f"{text}, {_away(away)}" if away else text
+
+
+def _away(count: int) -> str:
+    return f"{output.plural(count, 'photo')} to embed on disks that are away"
 
 
 def _index_text(index: Facts | None) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from twinlens_plugin.commands.model.evaluate import evaluate
+from twinlens_plugin.commands.model.forget import forget_model
 from twinlens_plugin.commands.model.listing import list_models
 from twinlens_plugin.commands.model.use import use
 from twinlens_plugin.options import Group
@@ -19,5 +21,5 @@ def command() -> None:
     """
 
 
-for _subcommand in (list_models, use):
+for _subcommand in (list_models, use, evaluate, forget_model):
     command.add_command(_subcommand)

@@ -2,44 +2,106 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import click
 
-from twinlens.models import get_model
+from twinlens.forgetting import Stored, stored_models
 from twinlens_plugin import output
 from twinlens_plugin.asking_worker import known_models
 from twinlens_plugin.options import Command, Session, common
 
+ROLES = {"serving": "in use", "target": "wanted", None: "kept"}
+"""What the library does with a model, in the words of the list."""
+
+Row = dict[str, Any]
+
 
 @click.command("list", cls=Command)
+@click.option("--here", is_flag=True, help="Only models whose weights are on this computer.")
 @common
-def list_models(session: Session) -> None:
-    """List the models that can be used, and mark the one in use.
+def list_models(session: Session, *, here: bool) -> None:
+    """List the models that can be used, and what the library does with them.
+
+    First those that the library has vectors of: the one in use, the one wanted, others that are
+    kept. Then whether the weights are here, the numbers a photo, the side of the input, the cost
+    of a photo and the size of the weights.
 
     Example:
       twinlens model list
+      twinlens model list --here --json
     """
-    models = known_models()
-    used = _used(session)
+    rows = list(_rows(known_models(), _stored(session)))
+    if here:
+        rows = [row for row in rows if row["here"]]
     if session.as_json:
-        output.write_json(*({**model, "used": used.get(model["name"])} for model in models))
+        output.write_json(*rows)
     else:
-        rows = [(used.get(m["name"]) or "", str(m["name"]), _about(m)) for m in models]
-        output.write_lines(output.columns(rows))
+        output.write_lines(output.columns([_as_text(row) for row in rows]))
 
 
-def _used(session: Session) -> dict[str, str]:
-    """Return what the library uses models for, by name; nothing where there is no library yet."""
+def _stored(session: Session) -> list[Stored]:
+    """Return the models of the library; none where there is no library yet."""
     if not session.library.catalogue.exists():
-        return {}
+        return []
     with session.open_to_read() as catalogue:
-        target, serving = get_model(catalogue, "target"), get_model(catalogue, "serving")
-    used = {target.name: "wanted"} if target else {}
-    return used | ({serving.name: "in use"} if serving else {})
+        return stored_models(catalogue, session.library)
 
 
-def _about(model: dict[str, Any]) -> str:
-    bundled = "bundled" if model.get("bundled") else ""
-    words = (bundled, *(str(v) for k, v in model.items() if k not in ("name", "bundled")))
-    return ", ".join(word for word in words if word and word != "None")
+def _rows(known: Sequence[Row], stored: Sequence[Stored]) -> Iterator[Row]:
+    by_name = {model["name"]: model for model in known}
+    for each in stored:
+        facts = by_name.get(each.model.name, {})
+        yield {**_unknown(each), **facts, **_use(each)}
+    used = {each.model.name for each in stored}
+    for model in known:
+        if model["name"] not in used:
+            yield {**model, **_use(None)}
+
+
+def _unknown(stored: Stored) -> Row:
+    """Return what is known of a model that no list has: a file of the user's own."""
+    model = stored.model
+    return {
+        "name": model.name,
+        "bundled": False,
+        "here": True,
+        "dimension": model.dimension,
+        "input_size": model.input_size,
+        "cost": None,
+        "gflops": None,
+        "megabytes": None,
+        "labels": model.labels,
+    }
+
+
+def _use(stored: Stored | None) -> Row:
+    return {
+        "used": ROLES[stored.role] if stored else None,
+        "weights": stored.model.weights if stored else None,
+        "digest": stored.model.digest if stored else None,
+        "vectors": stored.vectors if stored else 0,
+        "stored_bytes": stored.bytes if stored else 0,
+    }
+
+
+def _as_text(row: Row) -> tuple[str, ...]:
+    return (
+        row["used"] or "",
+        str(row["name"]),
+        "bundled" if row["bundled"] else "here" if row["here"] else "",
+        f"{row['dimension'] or '?'} numbers".rjust(12),
+        f"{row['input_size']} px",
+        row["cost"] or "",
+        f"{row['gflops']:.1f} GFLOP".rjust(11) if row["gflops"] else "",
+        f"{row['megabytes']:.0f} MB".rjust(6) if row["megabytes"] else "",
+        _kept(row),
+    )
+
+
+def _kept(row: Row) -> str:
+    if not row["vectors"]:
+        return ""
+    text = f"{output.plural(row['vectors'], 'vector')}, {output.megabytes(row['stored_bytes'])}"
+    return f"{text} (twinlens model forget {row['name']})" if row["used"] == "kept" else text
