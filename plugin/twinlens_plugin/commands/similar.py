@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import click
 
+from twinlens import labels
 from twinlens.catalogue import Catalogue
 from twinlens.errors import PhotoError
+from twinlens.labels import Label
 from twinlens.models import Model, get_model
 from twinlens_plugin import output
 from twinlens_plugin.answers import Answerer, Match
 from twinlens_plugin.errors import EmptyLibraryError
 from twinlens_plugin.listed import read_list
+from twinlens_plugin.naming import json_labels
 from twinlens_plugin.options import PATH, Command, Session, common
 from twinlens_plugin.photos import Lookup, Query
+
+Named = Mapping[int, tuple[Label, ...]]
+"""What the model names in contents, by their numbers."""
 
 Asked = Query | PhotoError
 """A photo asked about, or why it cannot be."""
@@ -85,15 +91,16 @@ def command(
                 " Run: twinlens scan FOLDER"
             )
         for asked, matches in _answers(session, catalogue, model, given, k, min_score):
+            named = labels.of_contents(catalogue, model, [match.content_id for match in matches])
             if isinstance(asked, PhotoError):
                 output.remark(str(asked))
                 failed += 1
             elif session.as_json:
-                output.write_json(*_as_json(asked, matches))
+                output.write_json(*_as_json(asked, matches, named))
             elif just_paths:
                 output.write_paths([match.path for match in matches], null=null)
             else:
-                output.write_lines(_as_text(asked, matches, titled=many))
+                output.write_lines(_as_text(asked, matches, named, titled=many))
     return 1 if failed else 0
 
 
@@ -137,16 +144,30 @@ def _embed(session: Session, model: Model, paths: Sequence[bytes]) -> Iterator[b
     return embed(session, model, paths)
 
 
-def _as_json(query: Query, matches: Sequence[Match]) -> Iterator[dict[str, object]]:
+def _as_json(query: Query, matches: Sequence[Match], named: Named) -> Iterator[dict[str, object]]:
     asked = output.json_path(query.given, "query")
     for rank, match in enumerate(matches, start=1):
         score = round(match.score, 4)
-        yield {**asked, **output.json_path(match.path), "score": score, "rank": rank}
+        yield {
+            **asked,
+            **output.json_path(match.path),
+            "score": score,
+            "rank": rank,
+            "labels": json_labels(named.get(match.content_id, ())),
+        }
 
 
-def _as_text(query: Query, matches: Sequence[Match], *, titled: bool) -> list[str]:
+def _as_text(query: Query, matches: Sequence[Match], named: Named, *, titled: bool) -> list[str]:
     indent = "  " if titled else ""
-    lines = [f"{indent}{match.score:6.3f}  {output.shown(match.path)}" for match in matches]
+    lines = [
+        f"{indent}{match.score:6.3f}  {output.shown(match.path)}{_surest(named, match)}"
+        for match in matches
+    ]
     if not lines:
         lines = [f"{indent}nothing like it"] if titled else []
     return [output.shown(query.given), *lines] if titled else lines
+
+
+def _surest(named: Named, match: Match) -> str:
+    found = named.get(match.content_id, ())
+    return f"  ({found[0].name} {found[0].probability * 100:.0f} %)" if found else ""
