@@ -28,21 +28,28 @@ def clusters(count: int, dimension: int, spread: float, seed: int = 1) -> Vector
     return project((middles[random.integers(len(middles), size=count)] + noise).astype(np.float32))
 
 
-def found(matrix: Vector, floor: float = FLOOR, *, most: int = 1000, start: int = 0) -> Pairs:
+def found(
+    matrix: Vector,
+    floor: float = FLOOR,
+    *,
+    most: int = 1000,
+    queries: Vector | None = None,
+    start: int = 0,
+) -> Pairs:
     """Return the pairs that the function under test finds."""
     pairs: Pairs = {}
-    for _, near in all_pairs(matrix, floor, most=most, start=start):
+    for _, near in all_pairs(matrix, floor, most=most, queries=queries, start=start):
         for row, other, score in zip(near.rows, near.others, near.scores, strict=True):
             assert (row, other) not in pairs
             pairs[int(row), int(other)] = float(score)
     return pairs
 
 
-def by_brute_force(matrix: Vector, floor: float = FLOOR) -> Pairs:
+def by_brute_force(matrix: Vector, floor: float = FLOOR, queries: Vector | None = None) -> Pairs:
     """Return the pairs that there are."""
-    wide = matrix.astype(np.float64)
-    products = wide @ wide.T
-    products[np.triu_indices(len(wide))] = -np.inf
+    asked = matrix if queries is None else queries
+    products = asked.astype(np.float64) @ matrix.astype(np.float64).T
+    products[np.triu_indices(len(matrix))] = -np.inf
     return {
         (int(row), int(other)): float(products[row, other])
         for row, other in np.argwhere(products >= floor)
@@ -158,6 +165,17 @@ def test_vectors_need_not_be_of_unit_length():
     """The bound holds for dot products of any vectors, zero among them."""
     matrix = clusters(100, 16, 0.5) * np.linspace(0, 3, 100, dtype=np.float32)[:, None]
     assert_same(found(matrix, 2.0), by_brute_force(matrix, 2.0), 2.0)
+
+
+def test_a_tuned_index_is_asked_with_other_vectors_than_it_holds():
+    """Scores of local scaling: 1 + [g x, g] . [c h y, -c h], where x and y are unit vectors."""
+    turned = clusters(200, 32, 0.3)
+    scales = np.linspace(1, 3, 200, dtype=np.float32)[:, None]
+    entries = np.concatenate([turned * scales, scales], axis=1)
+    queries = 0.4 * np.concatenate([turned * scales, -scales], axis=1)
+    wanted = by_brute_force(entries, -0.3, queries)
+    assert 100 < len(wanted) < 10_000
+    assert_same(found(entries, -0.3, queries=queries), wanted, -0.3)
 
 
 def test_nothing_among_nothing():

@@ -53,42 +53,63 @@ class Near:
         return len(self.rows)
 
 
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """The vectors that are asked about, or those that they are compared with."""
+
+    whole: Vectors
+    """(N, D)."""
+    short: Vector
+    """(N, L + 1): the first L numbers of the turned vectors, and the length of the rest."""
+
+
 def all_pairs(
-    matrix: Vectors, floor: float, *, most: int, start: int = 0
+    entries: Vectors,
+    floor: float,
+    *,
+    most: int,
+    queries: Vectors | None = None,
+    start: int = 0,
 ) -> Iterator[tuple[int, Near]]:
     """Yield ``(end, pairs)``: all pairs of score >= ``floor`` whose later row is before ``end``.
 
-    ``matrix`` is (N, D), float16 or float32, one vector a row; ``start`` is the row from which pairs
-    with earlier ones are wanted, so that one can stop after any part and go on later. Of each row the
-    ``most`` nearest earlier ones are kept. Time grows with N squared: 100,000 rows of 256 numbers
-    take 15 s of one core. Memory: that of ``matrix`` and about a quarter of it in float32.
+    ``entries`` is (N, D), float16 or float32, one vector a row. The score of two rows is the dot
+    product of the later one's row in ``queries`` (the entries themselves, where None; a tuned index is
+    asked with other vectors than it holds) and the earlier one's in ``entries``. Of each row the
+    ``most`` nearest earlier ones are kept. ``start`` is the row from which pairs with earlier ones are
+    wanted, so that one can stop after any part and go on later.
+
+    Time grows with N squared: 100,000 rows of 256 numbers take 14 s of one core. Memory: that of the
+    vectors given, and about a quarter of it in float32.
     """
-    if len(matrix) == 0:
+    if len(entries) == 0:
         return
-    axes = _principal_axes(matrix)
-    length = _numbers_worth_it(matrix, axes, floor)
-    short = _shortened(matrix, axes[:, :length])
+    asked = entries if queries is None else queries
+    axes = _principal_axes(entries)
+    axes = axes[:, : _numbers_worth_it(asked, entries, axes, floor)]
+    right = _Side(entries, _shortened(entries, axes))
+    left = right if queries is None else _Side(queries, _shortened(queries, axes))
     # Tiles lie on a fixed grid, whatever row one starts from.
-    for first in range(start - start % TILE, len(matrix), TILE):
-        end = min(first + TILE, len(matrix))
-        found = _pairs_of(matrix, short, range(first, end), floor, most)
+    for first in range(start - start % TILE, len(entries), TILE):
+        end = min(first + TILE, len(entries))
+        found = _pairs_of(left, right, range(first, end), floor, most)
         wanted = found.rows >= start
         yield end, Near(found.rows[wanted], found.others[wanted], found.scores[wanted])
 
 
 def _principal_axes(matrix: Vectors) -> Vector:
     """Return a rotation (D, D) after which the first numbers hold most of the vectors' length."""
-    some = matrix[:: max(1, len(matrix) // _SAMPLE)].astype(np.float32)
+    some = _wide(matrix[:: max(1, len(matrix) // _SAMPLE)])
     _, axes = np.linalg.eigh(some.T @ some)
     return np.ascontiguousarray(axes[:, ::-1])
 
 
-def _numbers_worth_it(matrix: Vectors, axes: Vector, floor: float) -> int:
+def _numbers_worth_it(asked: Vectors, entries: Vectors, axes: Vector, floor: float) -> int:
     """Return how many numbers to take: more cost time for each pair, fewer let more pairs through."""
     random = np.random.default_rng(0)
-    count = min(_SAMPLE, len(matrix) ** 2)
+    count = min(_SAMPLE, len(entries) ** 2)
     left, right = (
-        matrix[random.integers(len(matrix), size=count)].astype(np.float32) @ axes for _ in "ab"
+        _wide(side[random.integers(len(side), size=count)]) @ axes for side in (asked, entries)
     )
     lengths = np.arange(7, axes.shape[1], 8)
     costs = []
@@ -105,7 +126,7 @@ def _shortened(matrix: Vectors, axes: Vector) -> Vector:
     length = axes.shape[1]
     short = np.empty((len(matrix), length + 1), dtype=np.float32)
     for first in range(0, len(matrix), 8 * TILE):
-        part = matrix[first : first + 8 * TILE].astype(np.float32)
+        part = _wide(matrix[first : first + 8 * TILE])
         turned: Vector = part @ axes
         rest: Vector = part - turned @ axes.T
         short[first : first + len(part), :length] = turned
@@ -118,14 +139,14 @@ def _length(vectors: Vector) -> Vector:
     return np.asarray(np.sqrt(np.einsum("ij,ij->i", vectors, vectors)))
 
 
-def _pairs_of(matrix: Vectors, short: Vector, rows: range, floor: float, most: int) -> Near:
+def _pairs_of(left: _Side, right: _Side, rows: range, floor: float, most: int) -> Near:
     """Return the pairs of some rows with each other and with earlier ones, by row."""
-    full = matrix[rows.start : rows.stop].astype(np.float32)
+    asked = _Side(_wide(left.whole[rows.start : rows.stop]), left.short[rows.start : rows.stop])
     parts: list[Near] = []
     kept = 0
     for first in range(0, rows.stop, TILE):
         others = range(first, min(first + TILE, rows.stop))
-        part = _tile(matrix, full, short, rows, others, floor)
+        part = _tile(asked, rows, right, others, floor)
         if len(part):
             parts.append(part)
             kept += len(part)
@@ -135,22 +156,25 @@ def _pairs_of(matrix: Vectors, short: Vector, rows: range, floor: float, most: i
     return _best(_joined(parts), most)
 
 
-def _tile(
-    matrix: Vectors, full: Vector, short: Vector, rows: range, others: range, floor: float
-) -> Near:
+def _tile(asked: _Side, rows: range, right: _Side, others: range, floor: float) -> Near:
     """Return the pairs between two runs of rows, each pair once."""
-    bounds = short[rows.start : rows.stop] @ short[others.start : others.stop].T
+    bounds = asked.short @ right.short[others.start : others.stop].T
     candidates = np.flatnonzero(bounds >= floor - SLACK)
     if len(candidates) > DENSE * bounds.size:
-        products = full @ matrix[others.start : others.stop].astype(np.float32).T
+        products = _wide(asked.whole) @ _wide(right.whole[others.start : others.stop]).T
         candidates = np.flatnonzero(products >= floor)
         scores = products.ravel()[candidates]
         row, other = np.divmod(candidates, len(others))
     else:
         row, other = np.divmod(candidates, len(others))
-        scores = np.einsum("ij,ij->i", full[row], matrix[others.start + other].astype(np.float32))
+        mine, theirs = asked.whole[row], right.whole[others.start + other]
+        scores = np.einsum("ij,ij->i", _wide(mine), _wide(theirs))
     found = (scores >= floor) & (others.start + other < rows.start + row)
     return Near(rows.start + row[found], others.start + other[found], scores[found])
+
+
+def _wide(vectors: Vectors) -> Vector:
+    return vectors.astype(np.float32, copy=False)
 
 
 def _joined(parts: list[Near]) -> Near:
