@@ -35,3 +35,7 @@ class JournalError(TwinlensError):
 
 class ExiftoolError(TwinlensError):
     """exiftool is missing, or does not do what it is asked."""
+
+
+class LabelsError(TwinlensError):
+    """A folder is not sorted in such a way that a model can be judged by it."""

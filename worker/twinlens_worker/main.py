@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import json
+import logging
 import os
 import signal
 import sys
@@ -114,9 +115,7 @@ def describe(name: str, weights: Path | None, trust: tuple[str, ...]) -> None:
     """
     from twinlens_worker.models.descriptor import load
 
-    # A download that is told to stop removes what it has; the default action would not.
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: sys.exit(EXIT_STOPPED))
+    _exit_when_told()
     try:
         info = load(name, weights=weights, device="cpu", trusted=trust).info
     except ModelError as error:
@@ -125,6 +124,12 @@ def describe(name: str, weights: Path | None, trust: tuple[str, ...]) -> None:
     fields = ("name", "digest", "dimension", "input_size", "copy_threshold", "named")
     answer = {field: getattr(info, field) for field in fields}
     click.echo(json.dumps({**answer, "categories": len(info.categories)}))
+
+
+def _exit_when_told() -> None:
+    """A download that is told to stop removes what it has; the default action would not."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: sys.exit(EXIT_STOPPED))
 
 
 @cli.command()
@@ -150,6 +155,36 @@ def embed(settings: Settings, name: str | None, digest: str | None, weights: Pat
     paths = [path for path in sys.stdin.buffer.read().split(b"\0") if path]
     for answer in embed_paths(settings, paths, name=name, digest=digest, weights=weights):
         click.echo(json.dumps(answer))
+
+
+@cli.command()
+@click.option(
+    "--model",
+    "models",
+    type=(str, str),
+    multiple=True,
+    metavar="NAME FILE",
+    help="Model and its weights, '' for its own; default: the one that answers for the library.",
+)
+@click.pass_obj
+def evaluate(settings: Settings, models: tuple[tuple[str, str], ...]) -> None:
+    r"""Judge models on the photos given as folder\0path\0 on standard input.
+
+    Photos of one folder belong together. Prints JSON, a line for each step, for each photo left out
+    and for each model; what is wrong as {"error": "..."}.
+    """
+    from twinlens_worker import evaluation
+
+    _exit_when_told()
+    # What cannot be read is said on standard output.
+    logging.getLogger("twinlens").addHandler(logging.NullHandler())
+    named = [evaluation.Named(name, Path(file) if file else None) for name, file in models]
+    try:
+        photos = evaluation.read_labelled(sys.stdin.buffer.read())
+        evaluation.evaluate(settings, photos, named, lambda line: click.echo(json.dumps(line)))
+    except TwinlensError as error:
+        click.echo(json.dumps({"error": str(error)}))
+        sys.exit(EXIT_FAILED)
 
 
 @cli.command()

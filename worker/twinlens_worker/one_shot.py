@@ -29,7 +29,7 @@ def embed_paths(
     """Yield ``{"path", "vector"}`` or ``{"path", "error"}`` for each path, in order."""
     library = Library(settings.library)
     settings = dataclasses.replace(settings, weights=weights or settings.weights)
-    wanted = _wanted(library, name, digest, weights)
+    wanted = wanted_model(library, name, digest, weights)
     descriptor = LocalModels(settings, library).load(wanted)
     with Pipeline(descriptor, settings) as pipeline:
         for path in paths:
@@ -40,9 +40,13 @@ def embed_paths(
                 yield answer | {"error": str(error)}
 
 
-def _wanted(
-    library: Library, name: str | None, digest: str | None, weights: Path | None
+def wanted_model(
+    library: Library,
+    name: str | None = None,
+    digest: str | None = None,
+    weights: Path | None = None,
 ) -> ModelRef:
+    """Return the model named; without a name the one that answers for the library, else pocket."""
     if name is None and library.catalogue.exists():
         with Catalogue.open_to_read(library.catalogue) as catalogue:
             serving = get_model(catalogue, "serving")

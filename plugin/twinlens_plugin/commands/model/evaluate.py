@@ -125,6 +125,7 @@ class _Reader:
     def close(self) -> None:
         self._bar.close()
         for kind, why in (
+            ("unreadable", "cannot be read; left out"),
             ("twice", "the same file as another of their folder; each counts once"),
             ("ambiguous", "the same file in two folders; left out"),
         ):
@@ -136,7 +137,7 @@ class _Reader:
         self._left_out[kind] += 1
         if kind != "twice":  # which of them counts makes no difference
             path = output.shown(decode_bytes(record["left_out"]))
-            self._bar.say(f"{path}: {record['reason'].rstrip('.')}; left out.")
+            self._bar.say(f"{path}: {record['reason'].rstrip('.')}.")
 
     def _show(self, record: dict[str, Any]) -> None:
         step = f"{STEPS[record['step']]} ({record['model']})"
