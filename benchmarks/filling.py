@@ -6,15 +6,19 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
+from benchmarks import made_vectors
+from benchmarks.made_vectors import Source
 from twinlens import ledger, vectors
 from twinlens.catalogue import Catalogue
 from twinlens.filestat import FileStat
 from twinlens.messages import Embedded, ModelRef
+from twinlens.models import Model
 from twinlens.roots import Root, add_root
+from twinlens.vectors import Vector
 from twinlens_worker.commit import commit
 from twinlens_worker.models.descriptor import describe
 from twinlens_worker.target import make_target
@@ -22,23 +26,29 @@ from twinlens_worker.target import make_target
 BATCH = 32
 """Photos committed together, as the worker does by default."""
 
-COPIES = 0.02
-"""Share of photos that are copies of the one before, cosine about 0.99."""
-
 _CHUNK = 4096
 
 
 class Filler:
     """Adds photos of one root to a catalogue, a batch at a time."""
 
-    def __init__(self, catalogue: Catalogue, folder: Path) -> None:
-        """Register ``folder``, which is made and stays empty."""
-        folder.mkdir(parents=True)
+    def __init__(
+        self, catalogue: Catalogue, model: Model, root: Root, made: Source, first: int = 0
+    ) -> None:
+        """Add photos to ``root``, numbered from ``first``, with vectors from ``made``."""
         self._catalogue = catalogue
-        self.model = make_target(catalogue, describe("pocket"))
-        self.root: Root = add_root(catalogue, folder, now=time.time())
-        self._vectors = _made_vectors(self.model.dimension)
-        self.count = 0
+        self.model = model
+        self.root = root
+        self.count = first
+        self._vectors = _without_end(made, seed=first + 5)
+
+    @classmethod
+    def of_new_library(cls, catalogue: Catalogue, folder: Path, made: Source | None = None) -> Self:
+        """Register ``folder``, which is made and stays empty, and make pocket the target."""
+        folder.mkdir(parents=True)
+        model = make_target(catalogue, describe("pocket"))
+        root = add_root(catalogue, folder, now=time.time())
+        return cls(catalogue, model, root, made or made_vectors.clusters(model.dimension))
 
     def record(self, count: int) -> list[ledger.Job]:
         """Record photos as the watcher does; return the jobs leased for them."""
@@ -79,7 +89,7 @@ class Filler:
 
 def fill(catalogue: Catalogue, folder: Path, count: int) -> Filler:
     """Add ``count`` photos of a new root."""
-    filler = Filler(catalogue, folder)
+    filler = Filler.of_new_library(catalogue, folder)
     while filler.count < count:
         filler.commit(filler.record(min(BATCH, count - filler.count)))
     return filler
@@ -89,12 +99,9 @@ def _path(number: int) -> bytes:
     return b"%04d/IMG_%07d.JPG" % (number // 500, number)
 
 
-def _made_vectors(dimension: int) -> Iterator[NDArray[np.float32]]:
-    """Yield unit vectors for ever, in random directions but for the copies."""
-    random = np.random.default_rng(5)
+def _without_end(made: Source, seed: int) -> Iterator[Vector]:
+    """Yield vectors for ever, copies among the others."""
     while True:
-        chunk = random.standard_normal((_CHUNK, dimension), dtype=np.float32)
-        for row in np.flatnonzero(random.random(_CHUNK) < COPIES):
-            if row:
-                chunk[row] = chunk[row - 1] + 0.1 * chunk[row]
-        yield from chunk / np.linalg.norm(chunk, axis=1, keepdims=True)
+        chunk = made.make(_CHUNK, seed)
+        yield from chunk[np.random.default_rng(seed).permutation(len(chunk))]
+        seed += 1

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import filling
+from benchmarks.made_vectors import COPIES
 from benchmarks.programs import workspace
 from benchmarks.tables import Table, milliseconds, show
 from twinlens.catalogue import Catalogue
@@ -56,7 +57,7 @@ def _grow(folder: Path, sizes: Sequence[int]) -> list[Costs]:
     library.create()
     settings = load_settings({}, library=library.folder)
     with Catalogue.open(library.catalogue) as catalogue:
-        filler = filling.Filler(catalogue, folder / "photos")
+        filler = filling.Filler.of_new_library(catalogue, folder / "photos")
         indexer = Indexer(catalogue, library, settings, filler.model)
         return [_grow_to(size, catalogue, settings, filler, indexer) for size in sizes]
 
@@ -129,10 +130,10 @@ def _table(measured: Sequence[Costs]) -> Table:
         notes=[
             (
                 f"A photo's times are averages over the last {TIMED:,}, in batches of {filling.BATCH},"
-                " as they come in; every commit reaches the disk (fsync). Vectors of 256 dimensions."
+                " as they come in; every commit reaches the disk (fsync). Vectors of 256 dimensions, in clusters."
             ),
             (
-                f"{filling.COPIES:.0%} of the photos are copies of another."
+                f"{COPIES:.0%} of the photos are copies of another."
                 " Up to 20,000 photos pairs are searched exactly, above through the graph."
             ),
             "The index is a cache: rebuilding it touches no photo.",
