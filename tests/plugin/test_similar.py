@@ -37,9 +37,10 @@ def test_lists_the_closest_first_with_scores(near: dict[str, Path], twinlens: Cl
 
 
 def test_json_has_the_fields_that_are_promised(near: dict[str, Path], twinlens: Cli):
-    """Each line has query, path, score and rank, and the query as it was given."""
+    """Each line has query, path, score, rank and labels, and the query as it was given."""
     found = twinlens.json("similar", near["b"], "-k", 2)
-    assert [set(f) for f in found] == [{"query", "path", "score", "rank"}] * 2
+    assert [set(f) for f in found] == [{"query", "path", "score", "rank", "labels"}] * 2
+    assert [f["labels"] for f in found] == [[], []]
     assert [f["rank"] for f in found] == [1, 2]
     assert {f["query"] for f in found} == {str(near["b"])}
 
