@@ -1,0 +1,81 @@
+"""Who takes part."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from benchmarks.quality import methods, peers
+from benchmarks.quality.methods import Method
+from benchmarks.quality.peers import Peer
+
+TEACHER: Final = Path("teacher", "mobilenet_v2_imagenet.safetensors")
+MOBILENET: Final = "torchvision:mobilenet_v2"
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model as the command line names it: `NAME` or `NAME=WEIGHTS`."""
+
+    name: str
+    weights: Path | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Model:
+        """Read `pocket` or `pocket=runs/a/pocket.safetensors`."""
+        name, _, weights = text.partition("=")
+        return cls(name, Path(weights) if weights else None)
+
+    @property
+    def label(self) -> str:
+        """What the tables call it."""
+        name = "MobileNetV2 (ImageNet, GeM)" if self.name == MOBILENET else self.name
+        if self.weights is None or self.weights.name == TEACHER.name:
+            return name
+        return f"{name} ({self.weights.parent.name}/{self.weights.name})"
+
+
+@dataclass(frozen=True, slots=True)
+class Lineup:
+    """Peers, each described once, and the methods that compare their vectors."""
+
+    peers: tuple[Peer, ...]
+    methods: tuple[Method, ...]
+
+
+def of_models(models: Sequence[Model]) -> Lineup:
+    """Return each model plain, tuned, with turns, and whitened; ModelError where one is unusable."""
+    found: list[Peer] = []
+    ways: list[Method] = []
+    for model in models:
+        peer = peers.network(model.label, model.name, model.weights)
+        turns = peers.turned(peer)
+        found += [peer, turns]
+        ways += [
+            methods.plain(peer),
+            methods.with_turns(peer, turns),
+            methods.with_tuning(peer),
+            methods.with_tuning_and_turns(peer, turns),
+            methods.with_whitening(peer),
+        ]
+    return Lineup(tuple(found), tuple(ways))
+
+
+def of_everyone(data: Path) -> Lineup:
+    """Return the bundled model in every way, the pretrained MobileNetV2, and what others use."""
+    ours = of_models([Model("pocket")])
+    pretrained = Model(MOBILENET, data / TEACHER)
+    teacher = peers.network(pretrained.label, pretrained.name, pretrained.weights)
+    others = (peers.RANDOM, *peers.HASHES, peers.THUMBNAIL)
+    return Lineup(
+        (*ours.peers, teacher, *others),
+        (
+            *ours.methods,
+            methods.plain(teacher),
+            methods.with_whitening(teacher),
+            methods.with_tuning(teacher),
+            *(methods.plain(Peer(peer.name, peer.make)) for peer in others),
+        ),
+    )

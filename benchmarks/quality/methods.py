@@ -1,0 +1,103 @@
+"""The rows of the tables: a peer's vectors, and how two of them are compared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from benchmarks.quality.peers import TURNS, Peer, Vectors
+from training import whitening
+from twinlens import tuning
+
+WHITENED: Final = 256
+"""Axes kept by whitening, at most half as many as there are photos to fit it on."""
+Similarity = NDArray[np.float32]
+Compare = Callable[[Vectors, Vectors], Similarity]
+"""From (queries, D) and (references, D) to (queries, references), higher is closer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One row of each table."""
+
+    name: str
+    peer: Peer
+    """Describes the references, and the queries too where `queries` is None."""
+    compare: Compare
+    threshold: float | None = None
+    """The similarity from which on this method calls two photos copies itself."""
+    queries: Peer | None = None
+
+    @property
+    def asking(self) -> Peer:
+        """Describes the queries."""
+        return self.queries or self.peer
+
+
+def inner(queries: Vectors, references: Vectors) -> Similarity:
+    """Compare by inner products."""
+    return queries @ references.T
+
+
+def best_turn(queries: Vectors, references: Vectors) -> Similarity:
+    """Compare each of the query's quarter turns, (queries, 4 x D), and take the best."""
+    turns = np.split(queries, TURNS, axis=1)
+    return np.maximum.reduce([inner(turn, references) for turn in turns])
+
+
+def whitened(queries: Vectors, references: Vectors) -> Similarity:
+    """Compare after PCA whitening fitted on the references, without labels."""
+    axes = min(WHITENED, references.shape[1], len(references) // 2)
+    fitted = whitening.fit(torch.from_numpy(references), axes)
+    moved = (fitted.apply(torch.from_numpy(rows)).numpy() for rows in (queries, references))
+    return inner(*moved)
+
+
+def plain(peer: Peer) -> Method:
+    """Return a peer as it is."""
+    return Method(peer.name, peer, inner, peer.threshold)
+
+
+def with_whitening(peer: Peer) -> Method:
+    """Whitening moves all similarities: the peer's own threshold says nothing there."""
+    return Method(f"{peer.name}, whitened", peer, whitened)
+
+
+def with_turns(peer: Peer, turns: Peer) -> Method:
+    """Return a peer searched with the query's quarter turns."""
+    return Method(f"{peer.name}, with turns", peer, best_turn, peer.threshold, turns)
+
+
+@dataclass(frozen=True, slots=True)
+class Tuned:
+    """Compare as a library that `twinlens model tune` was run on: fitted on the references alone."""
+
+    threshold: float
+    turns: int = 1
+
+    def __call__(self, queries: Vectors, references: Vectors) -> Similarity:
+        """Return tuned scores; several turns of a query, (queries, turns x D), give the best."""
+        fitted = tuning.fit(references, self.threshold)
+        entries = fitted.entries(references)
+        scores = [
+            fitted.queries(turn) @ entries.T for turn in np.split(queries, self.turns, axis=1)
+        ]
+        return np.asarray(1 + np.maximum.reduce(scores), np.float32)
+
+
+def with_tuning(peer: Peer) -> Method:
+    """Return a peer tuned on the library: the threshold keeps its number."""
+    assert peer.threshold is not None
+    return Method(f"{peer.name}, tuned", peer, Tuned(peer.threshold), peer.threshold)
+
+
+def with_tuning_and_turns(peer: Peer, turns: Peer) -> Method:
+    """Return both."""
+    assert peer.threshold is not None
+    compare = Tuned(peer.threshold, TURNS)
+    return Method(f"{peer.name}, tuned and with turns", peer, compare, peer.threshold, turns)
