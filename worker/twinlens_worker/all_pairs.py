@@ -35,9 +35,9 @@ DENSE = 0.02
 """Share of a tile that reaches the bound from which it is cheaper to multiply the tile in full: one
 pair picked out costs as much as 40 in a matrix product."""
 
-_SAMPLE = 50_000
-_PER_NUMBER, _PER_PAIR, _PER_PICK = 0.033, 0.6, 300.0
-"""Nanoseconds of one Zen 3 core: a number more in the bound, a pair at all, a pair compared in full."""
+_SAMPLE = 20_000
+_PER_NUMBER, _PER_PICK = 0.033, 300.0
+"""Nanoseconds of one Zen 3 core: a number more in the bound of a pair; a pair compared in full."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,14 +111,19 @@ def _numbers_worth_it(asked: Vectors, entries: Vectors, axes: Vector, floor: flo
     left, right = (
         _wide(side[random.integers(len(side), size=count)]) @ axes for side in (asked, entries)
     )
-    lengths = np.arange(7, axes.shape[1], 8)
-    costs = []
-    for length in lengths:
-        rest = _length(left[:, length:]) * _length(right[:, length:])
-        bounds = np.einsum("ij,ij->i", left[:, :length], right[:, :length]) + rest
-        share = float(np.mean(bounds >= floor - SLACK))
-        costs.append((length + 1) * _PER_NUMBER + _PER_PAIR + share * _PER_PICK)
-    return int(lengths[np.argmin(costs)]) if costs else axes.shape[1]
+    known = np.cumsum(left * right, axis=1)
+    rest = _lengths_left(left) * _lengths_left(right)
+    share = np.mean(known + rest >= floor - SLACK, axis=0)
+    lengths = np.arange(1, axes.shape[1] + 1)
+    costs = (lengths + 1) * _PER_NUMBER + share * _PER_PICK
+    return int(lengths[np.argmin(costs)])
+
+
+def _lengths_left(vectors: Vector) -> Vector:
+    """Return the lengths of what is left of vectors after 1, 2, ... of their numbers."""
+    squares = vectors * vectors
+    after: Vector = np.cumsum(squares[:, ::-1], axis=1)[:, ::-1] - squares
+    return np.asarray(np.sqrt(np.maximum(after, 0)))
 
 
 def _shortened(matrix: Vectors, axes: Vector) -> Vector:
