@@ -178,10 +178,11 @@ def evaluate(settings: Settings, models: tuple[tuple[str, str], ...]) -> None:
     _exit_when_told()
     # What cannot be read is said on standard output.
     logging.getLogger("twinlens").addHandler(logging.NullHandler())
-    named = [evaluation.Named(name, Path(file) if file else None) for name, file in models]
+    named = [(name, Path(file) if file else None) for name, file in models]
     try:
         photos = evaluation.read_labelled(sys.stdin.buffer.read())
-        evaluation.evaluate(settings, photos, named, lambda line: click.echo(json.dumps(line)))
+        candidates = evaluation.load_candidates(settings, named)
+        evaluation.evaluate(settings, photos, candidates, lambda one: click.echo(json.dumps(one)))
     except TwinlensError as error:
         click.echo(json.dumps({"error": str(error)}))
         sys.exit(EXIT_FAILED)

@@ -4,7 +4,7 @@ Every photo of a labelled collection is a query against the others. Nothing is k
 needed, and none is written to.
 """
 
-from twinlens_worker.evaluation.evaluate import Named, evaluate
+from twinlens_worker.evaluation.evaluate import Candidate, evaluate, load_candidates
 from twinlens_worker.evaluation.labelled import Labelled, read_labelled
 
-__all__ = ["Labelled", "Named", "evaluate", "read_labelled"]
+__all__ = ["Candidate", "Labelled", "evaluate", "load_candidates", "read_labelled"]

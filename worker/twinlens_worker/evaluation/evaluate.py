@@ -25,21 +25,39 @@ Say = Callable[[Mapping[str, Any]], object]
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
-    """A model as it was asked for."""
+class Candidate:
+    """A model to be judged."""
 
-    name: str
-    weights: Path | None
+    descriptor: Descriptor
+    weights: Path | None = None
+    """The file that it was loaded from, where one was given."""
+
+
+def load_candidates(
+    settings: Settings, named: Sequence[tuple[str, Path | None]]
+) -> list[Candidate]:
+    """Load models by name and file, or the library's own where none is named. Raises ModelError.
+
+    All of them at once: a name that is none must not be found out after an hour.
+    """
+    if not named:
+        library = Library(settings.library)
+        return [Candidate(LocalModels(settings, library).load(wanted_model(library)))]
+    device, trusted = settings.device, settings.trusted
+    return [
+        Candidate(load(name, weights=weights, device=device, trusted=trusted), weights)
+        for name, weights in named
+    ]
 
 
 def evaluate(
-    settings: Settings, photos: Sequence[Labelled], models: Sequence[Named], say: Say
+    settings: Settings, photos: Sequence[Labelled], candidates: Sequence[Candidate], say: Say
 ) -> None:
-    """Judge ``models`` on the same photos, or the library's own model where none is named.
+    """Judge models on the same photos.
 
     ``say`` gets, as it goes: ``{"model", "step": "embed" | "compare", "done", "of"}``;
     ``{"left_out": path, "kind", "reason"}`` for each photo that is not judged; at the end one
-    ``{"result": {...}}`` for each model. Raises ModelError, TooFewPhotosError.
+    ``{"result": {...}}`` for each model. Raises TooFewPhotosError.
     """
 
     def leave_out(one: LeftOut) -> None:
@@ -47,47 +65,35 @@ def evaluate(
         say({"left_out": path, "kind": one.kind, "reason": one.reason})
 
     refuse_too_few(photos)
-    # All of them first: a name that is none must not be found out after an hour.
-    loaded = _load(settings, models)
     collection = Collection(photos, settings.batch_size, leave_out)
     embedded = []
     with DecoderPool(settings) as decoders:
-        for descriptor in loaded:
-            with Pipeline(descriptor, settings, decoders=decoders) as pipeline:
-                progress = _progress(say, descriptor, "embed", len(collection.places))
+        for candidate in candidates:
+            with Pipeline(candidate.descriptor, settings, decoders=decoders) as pipeline:
+                progress = _progress(say, candidate, "embed", len(collection.places))
                 embedded.append(collection.embed(pipeline, progress))
             refuse_too_few(collection.judged())
     folders = [photo.folder for photo in collection.judged()]
-    for place, (descriptor, blobs) in enumerate(zip(loaded, embedded, strict=True)):
-        rows = vectors.stack([blobs[i] for i in collection.places], descriptor.info.dimension)
-        progress = _progress(say, descriptor, "compare", len(folders))
-        weights = models[place].weights if models else None
+    for candidate, blobs in zip(candidates, embedded, strict=True):
+        dimension = candidate.descriptor.info.dimension
+        rows = vectors.stack([blobs[place] for place in collection.places], dimension)
+        progress = _progress(say, candidate, "compare", len(folders))
         verdict = judge(vectors.project(rows), folders, progress)
-        say({"result": {**_about(descriptor, weights), **verdict}})
+        say({"result": {**_about(candidate), **verdict}})
 
 
-def _load(settings: Settings, models: Sequence[Named]) -> list[Descriptor]:
-    if not models:
-        library = Library(settings.library)
-        return [LocalModels(settings, library).load(wanted_model(library))]
-    device, trusted = settings.device, settings.trusted
-    return [
-        load(model.name, weights=model.weights, device=device, trusted=trusted) for model in models
-    ]
-
-
-def _progress(say: Say, descriptor: Descriptor, step: str, of: int) -> Callable[[int], object]:
+def _progress(say: Say, candidate: Candidate, step: str, of: int) -> Callable[[int], object]:
     def tell(done: int) -> None:
-        say({"model": descriptor.info.name, "step": step, "done": done, "of": of})
+        say({"model": candidate.descriptor.info.name, "step": step, "done": done, "of": of})
 
     return tell
 
 
-def _about(descriptor: Descriptor, weights: Path | None) -> dict[str, Any]:
-    info = descriptor.info
+def _about(candidate: Candidate) -> dict[str, Any]:
+    info = candidate.descriptor.info
     return {
         "model": info.name,
-        "weights": str(weights) if weights else None,
+        "weights": str(candidate.weights) if candidate.weights else None,
         "digest": info.digest,
         "dimension": info.dimension,
     }
