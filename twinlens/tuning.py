@@ -1,29 +1,30 @@
 """Tuning: what a descriptor learns from the photos of one library, without labels.
 
 A general descriptor wastes numbers on what all photos of a library share, and gives photos of which
-there are many alike (shelves, beaches, faces of one family) scores that elsewhere only copies reach.
+there are many alike (shelves, beaches, one family's faces) scores that elsewhere only copies reach.
 A tuning corrects both:
 
-1. *Whitening*: centre and rotate by principal components, and even out their variances a part of the
-   way (Jégou and Chum 2012; here with shrinkage, so that few photos change little).
-2. *Local scaling*: the distance of two photos is taken relative to how near to each of them
-   unrelated photos usually come (Zelnik-Manor and Perona 2004; in the Image Similarity Challenge
-   the same idea is called score normalisation).
+1. *Whitening*: centre, rotate to the principal components and even out their variances as far as
+   need be (Jégou and Chum 2012), with shrinkage, so that few photos change little.
+2. *Local scaling*: how far two photos are apart is taken relative to how near to each of them
+   unrelated photos come (Zelnik-Manor and Perona 2004; "score normalisation" in the Image
+   Similarity Challenge 2021).
 
-With unit vectors x, y and scales g = (1 - b)^(-1/2), where b is the mean similarity to the nearest
-unrelated photos, the tuned score is
+With unit vectors x, y and scales g = 1 / (1 - b), where b is the mean similarity to the nearest
+unrelated photos, the distance of two photos is
 
-    score = 1 - c g(x) g(y) (1 - x.y)  =  1 + [g(x) x, g(x)] . [c g(y) y, -c g(y)]
+    g(x) g(y) (1 - x.y)  =  -[g(x) x, g(x)] . [g(y) y, -g(y)]
 
-that is, 1 + an inner product of vectors with one number more: a plain index can search by it. c sets
-the scale such that photos at the threshold of copies score what the model's own threshold says. So
-1 is the same picture, the threshold keeps its number, and unlike photos score lower, also below 0.
+an inner product of vectors with one number more: a plain index can search by it. The score that
+people see is made of it by three fixed points: 1 is the same picture, the model's own threshold is
+where the threshold of copies lies in this library, 0 is how far apart unlike photos mostly are.
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
@@ -34,30 +35,43 @@ from numpy.typing import NDArray
 from twinlens.errors import TuningError
 from twinlens.vectors import Vector, project
 
-POWER: Final = 0.5
-"""How far the variances of the principal components are evened out: 0 not, 1 wholly."""
-MOST_AXES: Final = 512
-"""Components kept; the rest of a backbone's 1,280 or 2,048 is noise at the size of a library."""
-PRIOR: Final = 0.1
+FLAT: Final = 0.4
+"""Variances are evened out until the effective number of axes (the participation ratio) is this share
+of all. More costs copies: pocket, half whitened when it was trained, nearly has it; a classifier's
+features need a power of about 2/3."""
+MOST_AXES: Final = 768
+"""Axes kept of a backbone's 1,280 or 2,048. With 512 or 256, 4 or 10 points of recall fewer on photos
+that it was not fitted to (MobileNetV2)."""
+PRIOR: Final = 0.05
 """Weight of equal variances in the estimate where there are as many photos as numbers in a vector."""
 LANDMARKS: Final = 4096
 """Most photos that stand for the library."""
 LEAST: Final = 64
-"""Photos below which nothing can be said of a library."""
-NEIGHBOURS: Final = 4
+"""Unlike photos below which nothing can be said of a library."""
+UNRELATED: Final = 1.5
+"""Photos this many times as far apart as copies at the threshold stand for the library. Of nearer
+ones, copies and frames of a burst, one does: or they would be each other's scale, and no copies."""
+NEIGHBOURS: Final = 2
 """Unrelated photos whose nearness is the scale of a photo."""
-FALSE_RATE: Final = 1e-6
-"""False pairs in each pair of unlike photos at the threshold."""
+DENSEST: Final = 0.95
+"""Share of the landmarks by nearness; where unrelated photos are still nearer, they count as near as
+there. Copies of a frame of a long burst stay copies."""
+FALSE_RATE: Final = 1e-9
+"""False pairs in each pair of unlike photos of the library at the threshold. Edited copies come nearer
+to strange photos than these: with 1e-6, of what 8,000 of them were called copies of, 2 to 12 % was
+wrong, with this rate 1 to 2 %; and a library of 200,000 photos has 2e10 pairs."""
 TAIL: Final = 1e-3
 """Share of the pairs of unlike photos that the tail is fitted to."""
 CHUNK: Final = 2048
 """Vectors compared with all landmarks at a time: 32 MB of scores."""
 FORMAT: Final = 1
 
+_CURE: Final = "Fit it anew: twinlens model tune"
+
 
 @dataclass(frozen=True, eq=False)
 class Tuning:
-    """A fitted tuning. Applies to a model's raw vectors of shape (N, D), gives (N, ``dimension``)."""
+    """A fitted tuning, for raw vectors of D numbers."""
 
     centre: Vector
     """(D,), f32."""
@@ -65,15 +79,19 @@ class Tuning:
     """(D, d), f32: principal components, each divided by a power of its deviation."""
     landmarks: Vector
     """(M, d), f32, unit length: unlike photos of the library, in the new axes."""
-    scale: float
-    """c: score distance of two photos for each unit of locally scaled distance."""
+    nearest: float
+    """The greatest b; see DENSEST."""
+    edge: float
+    """Distance from which two photos are copies."""
+    typical: float
+    """Distance of unlike photos, the median."""
     photos: int
     """On how many photos it was fitted."""
 
     @property
     def dimension(self) -> int:
-        """Numbers in an entry of the index: the axes and one more."""
-        return self.axes.shape[1] + 1
+        """Numbers in an entry of the index: one more than axes."""
+        return int(self.axes.shape[1]) + 1
 
     @cached_property
     def digest(self) -> str:
@@ -81,24 +99,30 @@ class Tuning:
         return hashlib.sha256(self.to_bytes()).hexdigest()
 
     def entries(self, vectors: Vector) -> Vector:
-        """Return what the index holds for raw vectors of shape (..., D)."""
+        """Return what the index holds for raw vectors (..., D): f32 (..., ``dimension``)."""
         turned, scales = self._scaled(vectors)
         return np.concatenate([turned * scales, scales], axis=-1)
 
     def queries(self, vectors: Vector) -> Vector:
-        """Return what the index is asked with for raw vectors of shape (..., D).
+        """Return what the index is asked with for raw vectors (..., D): f32 (..., ``dimension``).
 
-        1 + the inner product with an entry is the score.
+        The distance is minus the inner product of a query and an entry.
         """
         turned, scales = self._scaled(vectors)
-        return np.concatenate([turned * scales, -scales], axis=-1) * np.float32(self.scale)
+        return np.concatenate([turned * scales, -scales], axis=-1)
+
+    def scores(self, distances: NDArray[np.float32], copy_threshold: float) -> NDArray[np.float32]:
+        """Return scores, -1 to 1, for distances: 1 for none, ``copy_threshold`` at the edge."""
+        power = -math.log(1 - copy_threshold) / math.log(self.typical / self.edge)
+        parts = np.maximum(distances, 0) / self.edge
+        return np.asarray(np.maximum(1 - (1 - copy_threshold) * parts**power, -1), np.float32)
 
     def to_bytes(self) -> bytes:
         """Return the stored form: NumPy's own, without pickles."""
         stream = io.BytesIO()
         for array in (
             np.array([FORMAT, self.photos], "<i8"),
-            np.array([self.scale], "<f8"),
+            np.array([self.nearest, self.edge, self.typical], "<f8"),
             self.centre.astype("<f4"),
             self.axes.astype("<f4"),
             self.landmarks.astype("<f2"),
@@ -114,75 +138,68 @@ class Tuning:
         """
         stream = io.BytesIO(blob)
         try:
-            numbers, scale, centre, axes, landmarks = (
-                np.load(stream, allow_pickle=False) for _ in range(5)
-            )
-            version, photos = numbers.tolist()
-            found = cls(_f32(centre), _f32(axes), _f32(landmarks), float(scale[0]), photos)
-            whole = version == FORMAT and not stream.read(1) and found._fits(dimension)
-        except (ValueError, EOFError, TypeError, IndexError, AttributeError) as error:
+            arrays = [np.load(stream, allow_pickle=False) for _ in range(5)]
+            (version, photos), levels = arrays[0].tolist(), arrays[1].tolist()
+            found = cls(*map(_f32, arrays[2:]), *levels, photos=photos)
+        except (ValueError, EOFError, TypeError, AttributeError) as error:
             raise TuningError(f"the stored tuning is damaged ({error}). {_CURE}") from error
-        if not whole:
+        if version != FORMAT or stream.read(1) or not found._is_sound(dimension):
             raise TuningError(f"the stored tuning is damaged or of another version. {_CURE}")
         return found
 
-    def _fits(self, dimension: int) -> bool:
-        shapes = (self.centre.ndim, self.axes.ndim, self.landmarks.ndim) == (1, 2, 2)
+    def _is_sound(self, dimension: int) -> bool:
+        d = self.axes.shape[-1]
+        shapes = (self.centre.shape, self.axes.shape, self.landmarks.shape)
         return (
-            shapes
-            and self.centre.shape[0] == self.axes.shape[0] == dimension
-            and self.landmarks.shape[1] == self.axes.shape[1]
-            and len(self.landmarks) > NEIGHBOURS
-            and self.scale > 0
+            shapes == ((dimension,), (dimension, d), (len(self.landmarks), d))
+            and len(self.landmarks) >= LEAST
+            and 0 < self.edge < self.typical < math.inf
+            and -1 <= self.nearest < 1
             and all(np.isfinite(a).all() for a in (self.centre, self.axes, self.landmarks))
         )
 
-    def _turn(self, vectors: Vector) -> Vector:
-        return project((project(vectors) - self.centre) @ self.axes)
-
     def _scaled(self, vectors: Vector) -> tuple[Vector, Vector]:
         """Return turned vectors (..., d) and their scales (..., 1)."""
-        turned = self._turn(vectors)
-        rows = turned.reshape(-1, turned.shape[-1])
-        return turned, _scales(rows, self.landmarks).reshape(*turned.shape[:-1], 1)
-
-
-_CURE: Final = "Fit it anew: twinlens model tune"
+        turned = project((project(vectors) - self.centre) @ self.axes)
+        near = _nearness(turned.reshape(-1, turned.shape[-1]), self.landmarks)
+        scales = 1 / (1 - np.minimum(near, np.float32(self.nearest)))
+        return turned, scales.reshape(*turned.shape[:-1], 1)
 
 
 def fit(vectors: Vector, copy_threshold: float, seed: int = 0) -> Tuning:
     """Fit a tuning to raw vectors of shape (N, D) of a library's photos.
 
-    ``copy_threshold`` is the cosine from which the model calls two photos copies: of what it calls
-    copies one stands for all, or a photo with many copies would pass for one that is like all others.
-    Raises TuningError where there are fewer than LEAST unlike photos.
+    ``copy_threshold`` is the cosine from which the model calls two photos copies. Raises TuningError
+    where there are fewer than LEAST unlike photos, or where those are all equally far apart.
     """
-    sample = _sample(project(vectors), 4 * LANDMARKS, seed)
-    unlike = _unlike(sample[: 2 * LANDMARKS], copy_threshold)[:LANDMARKS]
+    order = np.random.default_rng(seed).permutation(len(vectors))[: 4 * LANDMARKS]
+    sample = project(vectors[order])
+    apart = 1 - UNRELATED * (1 - copy_threshold)
+    unlike = _unlike(sample[: 2 * LANDMARKS], apart)[:LANDMARKS]
     if len(unlike) < LEAST:
         raise TuningError(
-            f"{len(unlike)} photos that are not copies of each other are too few to tune on."
-            f" {LEAST} are needed: scan more photos first."
+            f"{len(unlike)} unlike photos are too few to tune on: {LEAST} are needed."
+            " Scan more photos first."
         )
     centre, axes = _whitening(np.concatenate([unlike, sample[2 * LANDMARKS :]]))
-    landmarks = project((unlike - centre) @ axes).astype(np.float16).astype(np.float32)
-    edge = _edge(landmarks)
-    return Tuning(centre, axes, landmarks, scale=(1 - copy_threshold) / edge, photos=len(vectors))
+    # Rounded as they will be stored, so that what was fitted is what will be read.
+    landmarks = _f32(project((unlike - centre) @ axes).astype(np.float16))
+    near = _nearness(landmarks, landmarks)
+    nearest = min(float(np.quantile(near, DENSEST)), 0.99)
+    edge, typical = _levels(landmarks, 1 / (1 - np.minimum(near, nearest)))
+    if edge >= 0.95 * typical:
+        raise TuningError("all photos are equally far apart: there is nothing to tune.")
+    return Tuning(centre, axes, landmarks, nearest, edge, typical, len(vectors))
 
 
-def _sample(units: Vector, most: int, seed: int) -> Vector:
-    """Return up to ``most`` rows in an order drawn from the seed."""
-    return units[np.random.default_rng(seed).permutation(len(units))[:most]]
-
-
-def _unlike(units: Vector, threshold: float) -> Vector:
-    """Return the rows that are no copy of an earlier one that is kept."""
+def _unlike(units: Vector, apart: float) -> Vector:
+    """Return the rows whose cosine with every earlier one that is kept is below ``apart``."""
     kept: list[int] = []
     free = np.ones(len(units), dtype=bool)
     for row in range(len(units)):
         if free[row]:
             kept.append(row)
-            free[row + 1 :] &= units[row + 1 :] @ units[row] < threshold
+            free[row + 1 :] &= units[row + 1 :] @ units[row] < apart
     return units[kept]
 
 
@@ -191,17 +208,26 @@ def _whitening(units: Vector) -> tuple[Vector, Vector]:
     centre = units.mean(axis=0)
     covariance = np.cov((units - centre).T.astype(np.float64))
     variances, axes = np.linalg.eigh(covariance)
-    kept = slice(None, -1 - MOST_AXES, -1)  # the largest first
-    variances, axes = np.maximum(variances[kept], 0), axes[:, kept]
+    variances = np.maximum(variances, 0)
     share = min(1.0, PRIOR * units.shape[1] / len(units))
-    even = (1 - share) * variances + share * variances.mean()
-    return _f32(centre), _f32(axes / np.maximum(even, 1e-12) ** (POWER / 2))
+    variances = np.maximum((1 - share) * variances + share * variances.mean(), 1e-12)
+    scaled = axes / variances ** (_power(variances) / 2)
+    return _f32(centre), _f32(scaled[:, : -1 - MOST_AXES : -1])  # the largest first
+
+
+def _power(variances: NDArray[np.float64]) -> float:
+    """Return the least power that makes the variances FLAT, to 1/64."""
+    for power in np.linspace(0, 1, 65):
+        left = variances ** (1 - power)
+        if left.sum() ** 2 / (left**2).sum() >= FLAT * len(variances):
+            return float(power)
+    return 1.0
 
 
 def _nearness(rows: Vector, landmarks: Vector) -> Vector:
-    """Return the mean similarity (N,) to the nearest landmarks, the very nearest left out.
+    """Return b (N,): the mean similarity to the nearest landmarks, the very nearest left out.
 
-    That one is the photo itself, where it is a landmark, or the photo that a query is a copy of.
+    That one is the photo itself where it is a landmark, or the photo that a query is a copy of.
     """
     means = np.empty(len(rows), np.float32)
     for start in range(0, len(rows), CHUNK):
@@ -211,26 +237,20 @@ def _nearness(rows: Vector, landmarks: Vector) -> Vector:
     return means
 
 
-def _scales(rows: Vector, landmarks: Vector) -> Vector:
-    """Return g (N,) of rows of unit length."""
-    return np.asarray(1 / np.sqrt(np.maximum(1 - _nearness(rows, landmarks), 1e-3)), np.float32)
+def _levels(landmarks: Vector, scales: Vector) -> tuple[float, float]:
+    """Return the distances below which a FALSE_RATE and half of the unlike pairs lie.
 
-
-def _edge(landmarks: Vector) -> float:
-    """Return the locally scaled distance below which a FALSE_RATE of unlike pairs lies.
-
-    The tail is extrapolated as a power law (Hill 1975): there are not millions of pairs in a small
-    library.
+    The tail is extrapolated as a power law (Hill 1975), since a small library has not millions of
+    pairs; by the median excess, which a few copies among the landmarks do not move.
     """
-    scales = _scales(landmarks, landmarks)
     distances = (1 - landmarks @ landmarks.T) * scales * scales[:, None]
-    pairs = distances[np.triu_indices(len(landmarks), 1)]
-    count = max(int(len(pairs) * TAIL), 8)
-    tail = np.log(np.maximum(np.partition(pairs, count)[: count + 1], 1e-6))
-    start = tail.max()
-    mean_excess = float((start - tail).sum() / count)
-    share = count / len(pairs)
-    return float(np.exp(start - mean_excess * np.log(share / FALSE_RATE)))
+    pairs = distances[~np.eye(len(landmarks), dtype=bool)]
+    count = max(int(len(pairs) * TAIL), 16)
+    tail = np.maximum(np.partition(pairs, count)[: count + 1], 1e-6)
+    start = float(tail.max())
+    excess = float(np.median(np.log(start / tail))) / math.log(2)
+    edge = start * (FALSE_RATE * len(pairs) / count) ** excess
+    return edge, float(np.median(pairs))
 
 
 def _f32(array: NDArray[Any]) -> Vector:

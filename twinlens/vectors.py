@@ -56,7 +56,7 @@ def stack(blobs: list[bytes], dimension: int) -> Vector:
     return joined.reshape(len(blobs), dimension)
 
 
-def project(vectors: Vector) -> Vector:
+def project(vectors: NDArray[Any]) -> Vector:
     """Bring vectors of shape (..., D) into the space of the index: unit length.
 
     The catalogue keeps the model's raw output; whatever is fitted to a library belongs here.
