@@ -214,6 +214,23 @@ def twinlens(built: Built) -> Cli:
     return Cli(built.library.folder)
 
 
+@pytest.fixture
+def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A home of the test's own: nothing may go to the real trash, nor to real settings."""
+    folder = tmp_path / "home"
+    folder.mkdir()
+    monkeypatch.setenv("HOME", str(folder))
+    monkeypatch.setenv("XDG_DATA_HOME", str(folder / "data"))
+    _forget_send2trash()  # it reads them when it is imported
+    yield folder
+    _forget_send2trash()
+
+
+def _forget_send2trash() -> None:
+    for name in [name for name in sys.modules if name.partition(".")[0] == "send2trash"]:
+        del sys.modules[name]
+
+
 Program = Callable[..., "subprocess.CompletedProcess[bytes]"]
 
 

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,18 +19,9 @@ needs_exiftool = pytest.mark.skipif(not shutil.which("exiftool"), reason="needs 
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def home(own_home: Path) -> Path:
     """A home of the test's own: nothing may go to the real trash."""
-    folder = tmp_path / "home"
-    folder.mkdir()
-    monkeypatch.setenv("HOME", str(folder))
-    monkeypatch.setenv("XDG_DATA_HOME", str(folder / "data"))
-    # Send2Trash reads them when it is imported.
-    for name in [name for name in sys.modules if name.startswith("send2trash")]:
-        monkeypatch.delitem(sys.modules, name)
-    yield folder
-    for name in [name for name in sys.modules if name.startswith("send2trash")]:
-        del sys.modules[name]
+    return own_home
 
 
 @pytest.fixture

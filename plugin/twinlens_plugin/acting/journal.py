@@ -15,7 +15,6 @@ import contextlib
 import datetime as dt
 import json
 import os
-import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from io import FileIO
@@ -73,7 +72,7 @@ class Run:
 
     @property
     def name(self) -> str:
-        """Its name, which sorts by time."""
+        """Its name: a number, which tells the order whatever the clock says, and the time."""
         return self.file.stem
 
     @property
@@ -105,7 +104,7 @@ class Writer:
         """Begin the journal of a new run. Raises JournalError where it cannot be written."""
         folder = library.folder / "journal"
         now = dt.datetime.now().astimezone()
-        name = f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+        name = f"{_next_number(folder):04}-{now:%Y%m%d-%H%M%S}"
         line = {"twinlens_journal": VERSION, "run": name, "at": now.isoformat(), **head}
         try:
             folder.mkdir(mode=0o700, exist_ok=True)
@@ -177,7 +176,7 @@ class Writer:
 def read_runs(library: Library) -> list[Run]:
     """Return all runs, oldest first. Raises JournalError."""
     folder = library.folder / "journal"
-    return [read_run(file) for file in sorted(folder.glob("*" + SUFFIX))] if folder.is_dir() else []
+    return [read_run(file) for file in _journals(folder)]
 
 
 def read_run(file: Path) -> Run:
@@ -221,6 +220,20 @@ def _take_outcome(run: Run, record: Mapping[str, Any]) -> None:
         entry.state = state
     elif state != "step":
         raise ValueError(state)
+
+
+def _journals(folder: Path) -> list[Path]:
+    numbered = [file for file in folder.glob("*" + SUFFIX) if _number(file)]
+    return sorted(numbered, key=_number)
+
+
+def _number(file: Path) -> int:
+    first = file.name.partition("-")[0]
+    return int(first) if first.isdecimal() else 0
+
+
+def _next_number(folder: Path) -> int:
+    return max(map(_number, _journals(folder)), default=0) + 1
 
 
 def latest(runs: Sequence[Run]) -> Run | None:

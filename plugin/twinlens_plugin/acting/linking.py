@@ -84,10 +84,10 @@ class Link:
         """Make it a file of its own again, with its former times, mode and attributes."""
         files.discard(self.temporary)
         now = files.read(self.path)
-        if now.inode == self.inode:
-            return
         if now.sha256 != self.sha256:
             raise changed(self.path)
+        if now.inode == self.inode:
+            return  # never linked, or undone already
         try:
             files.copy(self.path, self.temporary, self.sha256)
             dress(self.temporary, self.dressed)

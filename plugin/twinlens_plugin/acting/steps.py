@@ -41,8 +41,12 @@ class Move:
 
     def do(self) -> Record:
         """Move it; what is at the target already is never overwritten."""
-        files.make_folders(os.path.dirname(self.target))
-        files.move(self.source, self.target, self.sha256, self.token)
+        try:
+            files.make_folders(os.path.dirname(self.target))
+            files.move(self.source, self.target, self.sha256, self.token)
+        except BaseException:
+            files.remove_empty([*self.made])
+            raise
         return {}
 
     def undo(self, told: Mapping[str, Any], *, finished: bool) -> None:  # noqa: ARG002
