@@ -13,8 +13,7 @@ import contextlib
 import os
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from twinlens.catalogue import Catalogue
 from twinlens.filestat import NO_INODE, FileStat
@@ -28,15 +27,14 @@ of priority 0 are new and changed photos; 1 is a change of model, where the cont
 AT_ONCE = 500
 """SQLite takes at most 999 parameters where it is old (https://www.sqlite.org/limits.html)."""
 
-_COLUMNS = (  # noqa: S608
-    "SELECT content_id, root_id, f.path, size, width, height, taken_at, mtime_ns, sha256, camera,"
+_COLUMNS = (
+    "content_id, root_id, f.path, size, width, height, taken_at, mtime_ns, sha256, camera,"
     " format, inode, f.id, derived_from IS NOT NULL, sharpness, added_at"
-    " FROM files f JOIN contents c ON c.id = content_id LEFT JOIN jobs ON file_id = f.id WHERE "
-) + CURRENT
+)
+_TABLES = "JOIN contents c ON c.id = content_id LEFT JOIN jobs ON file_id = f.id"
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """A current file, and where the catalogue has it."""
 
     photo: Photo
@@ -70,19 +68,31 @@ class Files:
         return [
             self._row(row)
             for some, marks in chunks(contents)
-            for row in self._catalogue.iterate(f"{_COLUMNS} AND content_id IN ({marks})", some)
+            for row in self._catalogue.iterate(
+                f"SELECT {_COLUMNS} FROM files f {_TABLES}"  # noqa: S608
+                f" WHERE content_id IN ({marks}) AND {CURRENT}",
+                some,
+            )
         ]
 
-    def beside(self, file: Row) -> list[Row]:
-        """Return the current files of the same folder whose names differ in the suffix alone."""
-        stem = file.relative.rpartition(b".")[0]
-        # "/" follows "." in bytes: a range of the index, not a walk through the folder.
-        rows = self._catalogue.iterate(
-            f"{_COLUMNS} AND root_id = ? AND f.path > ? AND f.path < ?",
-            (file.root_id, stem + b".", stem + b"/"),
-        )
-        found = [self._row(row) for row in rows if b"." not in row["path"][len(stem) + 1 :]]
-        return [row for row in found if row.relative != file.relative]
+    def beside(self, files: Sequence[Row]) -> Iterator[tuple[Row, Row]]:
+        """Yield each of these files with each that differs from it in the suffix of its name alone."""
+        stems = [(f, f.relative.rpartition(b".")[0]) for f in files]
+        for start in range(0, len(stems), AT_ONCE // 4):
+            some = stems[start : start + AT_ONCE // 4]
+            values = ",".join(f"({i},?,?,?,?)" for i in range(len(some)))
+            rows = self._catalogue.iterate(
+                f"WITH near (i, root, own, low, high) AS (VALUES {values})"  # noqa: S608
+                f" SELECT {_COLUMNS}, i FROM near CROSS JOIN files f"
+                " ON root_id = root AND f.path > low AND f.path < high AND f.path != own"
+                f" {_TABLES} WHERE {CURRENT}",
+                # "/" follows "." in bytes: a range of the index, not a walk through the folder.
+                [v for f, stem in some for v in (f.root_id, f.relative, stem + b".", stem + b"/")],
+            )
+            for *row, i in rows:
+                file, stem = some[i]
+                if b"." not in row[2][len(stem) + 1 :]:
+                    yield file, self._row(row)
 
     def _row(self, row: Any) -> Row:  # noqa: ANN401  sqlite3.Row
         content, root_id, path, size, width, height, taken, mtime, sha256, *more = row
@@ -119,6 +129,12 @@ def _as_recorded(photo: Photo) -> bool:
         found = os.stat(photo.path)  # noqa: PTH116  bytes
     except OSError:
         return False
+    if (found.st_size, found.st_mtime_ns, found.st_ino) == (
+        photo.size,
+        photo.mtime_ns,
+        photo.place[1],
+    ):
+        return True  # as nearly all are; the rest is for odd disks, and slower
     recorded = FileStat(photo.size, photo.mtime_ns, 0, photo.place[1])
     return recorded.same_bytes(FileStat.of(found))
 

@@ -79,14 +79,14 @@ class Gatherer:
         return {content for pair in followed for content in pair}
 
     def _reached_by_shots(self, front: Collection[int], found: Gathered) -> set[int]:
+        rows = self._files.of(front)
+        found.photos.update((row.photo.path, row.photo) for row in rows)
         reached = set()
-        for row in self._files.of(front):
-            found.photos[row.photo.path] = row.photo
-            for other in self._files.beside(row):
-                if are_companions(row.photo, other.photo):
-                    found.photos[other.photo.path] = other.photo
-                    found.ties.append((row.photo.content_id, other.photo.content_id))
-                    reached.add(other.photo.content_id)
+        for row, other in self._files.beside(rows):
+            if are_companions(row.photo, other.photo):
+                found.photos[other.photo.path] = other.photo
+                found.ties.append((row.photo.content_id, other.photo.content_id))
+                reached.add(other.photo.content_id)
         return reached
 
     def _links(self, front: Collection[int]) -> dict[tuple[int, int], Link]:

@@ -20,7 +20,7 @@ from itertools import chain, product
 from typing import NamedTuple
 
 from twinlens.relations import DUPLICATES, IDENTICAL, KINDS
-from twinlens_plugin.keeper import Keep
+from twinlens_plugin.keeper import Keep, Ranked
 from twinlens_plugin.links import APART, TWIN, Link, Links, closeness
 from twinlens_plugin.shots import Photo, Shot
 
@@ -80,7 +80,7 @@ class Member(NamedTuple):
     @property
     def words(self) -> str:
         """What was done to one of the two, as ``cropped to 42 %``; empty where nothing was."""
-        return "" if self.link is None else self.link.words
+        return "" if self.link is None else self.link.found.words
 
 
 class Group(NamedTuple):
@@ -89,6 +89,8 @@ class Group(NamedTuple):
     members: tuple[Member, ...]
     reason: str
     """Why the keeper is kept, in words."""
+    bytes_to_win: int
+    """Bytes on disk that removal wins back. A second name of the same file takes none."""
 
     @property
     def keeper(self) -> Shot:
@@ -103,7 +105,7 @@ class Group(NamedTuple):
     @property
     def spare(self) -> tuple[Member, ...]:
         """The members proposed for removal."""
-        return tuple(member for member in self.others if member.kept is None)
+        return tuple(member for member in self.members if not member.stays)
 
     @property
     def photos(self) -> Iterator[Photo]:
@@ -125,19 +127,6 @@ class Group(NamedTuple):
         """The loosest relation in it: ``identical`` where all have the same bytes."""
         return max((member.relation for member in self.others), key=KINDS.index)
 
-    @property
-    def bytes_to_win(self) -> int:
-        """Bytes on disk that removal wins back. A second name of the same file takes none."""
-        stay = [member for member in self.members if member not in self.spare]
-        places = {photo.place for member in stay for photo in member.shot.photos}
-        total = 0
-        for member in self.spare:
-            for photo in member.shot.photos:
-                if photo.place not in places:
-                    places.add(photo.place)
-                    total += photo.size
-        return total
-
 
 def make_groups(shots: Iterable[Shot], links: Links, rules: Rules | None = None) -> list[Group]:
     """Group shots; the groups that win back most bytes come first."""
@@ -155,25 +144,25 @@ class _Grouping:
 
     def __init__(self, shots: Iterable[Shot], links: Links, rules: Rules) -> None:
         self._rules = rules
-        ranked = sorted(shots, key=rules.keep.rank)
+        self._ranked: dict[bytes, Ranked] = {}
         self._nodes: dict[Node, list[Shot]] = {}
-        for shot in ranked:
-            same = self._nodes.setdefault(shot.contents, [])
+        for ranked in sorted(Ranked(rules.keep.rank(shot), shot) for shot in shots):
+            same = self._nodes.setdefault(ranked.shot.contents, [])
             if not same or IDENTICAL in rules.kinds:
-                same.append(shot)
-        self._ranked = ranked if IDENTICAL in rules.kinds else [s for (s,) in self._nodes.values()]
+                same.append(ranked.shot)
+                self._ranked[ranked.shot.photo.path] = ranked
         self._near = _neighbours(self._nodes, links, rules.apart)
         self._grouped: set[bytes] = set()
 
     def groups(self) -> Iterator[Group]:
         """Yield the groups of two shots and more."""
-        for shot in self._ranked:
-            if shot.photo.path in self._grouped:
+        for path, (_, shot) in self._ranked.items():
+            if path in self._grouped:
                 continue
             members = self._members(shot)
             if len(members) > 1:
                 self._grouped.update(member.photo.path for member in members)
-                yield Group(tuple(members), self._reason(members))
+                yield Group(tuple(members), self._reason(members), _bytes_to_win(members))
 
     def _members(self, keeper: Shot) -> list[Member]:
         """Return the keeper and those that join it, closest first."""
@@ -214,7 +203,8 @@ class _Grouping:
                 return
 
     def _reason(self, members: Sequence[Member]) -> str:
-        return self._rules.keep.reason(members[0].shot, [member.shot for member in members[1:]])
+        keeper, *others = (self._ranked[member.photo.path] for member in members)
+        return self._rules.keep.reason(keeper, others)
 
 
 def _neighbours(
@@ -247,6 +237,17 @@ def _shared(
 def _related(others: Mapping[Node, Link], place: Mapping[Node, int]) -> dict[Node, Link]:
     related = [item for item in others.items() if item[1].kind != APART]
     return dict(sorted(related, key=lambda item: place[item[0]]))
+
+
+def _bytes_to_win(members: Sequence[Member]) -> int:
+    places = {photo.place for member in members if member.stays for photo in member.shot.photos}
+    total = 0
+    for member in members:
+        for photo in member.shot.photos:
+            if photo.place not in places:
+                places.add(photo.place)
+                total += photo.size
+    return total
 
 
 def _why_kept(shot: Shot, keeper: Shot) -> str | None:

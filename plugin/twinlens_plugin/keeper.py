@@ -9,9 +9,9 @@ that the choice never depends on the order in which photos were found.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-from twinlens_plugin.rules import DEFAULT, LAST, Rule
+from twinlens_plugin.rules import DEFAULT, LAST, Rule, keys
 from twinlens_plugin.shots import Shot
 
 CHOSEN = "you chose it"
@@ -20,34 +20,52 @@ _MOST_WORDS = 3
 """Reasons said for one choice; more would not be read."""
 
 
+Rank = tuple[Any, ...]
+"""What a person chose, then the keys of the rules in their order."""
+
+
+class Ranked(NamedTuple):
+    """A shot with its rank; sorts best first."""
+
+    rank: Rank
+    shot: Shot
+
+
 class Keep:
     """An ordered list of rules."""
 
     def __init__(self, rules: Sequence[Rule] = ()) -> None:
         named = {rule.name for rule in rules}
-        self._rules = (*rules, *(rule for rule in DEFAULT if rule.name not in named))
-        self._keys = [rule.key for rule in (*self._rules, *LAST)]
+        self._rules = (*rules, *(rule for rule in (*DEFAULT, *LAST) if rule.name not in named))
+        self._telling = [i for i, rule in enumerate(self._rules, start=1) if rule.telling]
+        known = [rule.name for rule in (*DEFAULT, *LAST)]
+        self._picks = [
+            (rule.key, known.index(rule.name) if rule.key is None else 0) for rule in self._rules
+        ]
+        self._as_known = not rules
 
-    def rank(self, shot: Shot) -> tuple[Any, ...]:
+    def rank(self, shot: Shot) -> Rank:
         """Return a key that sorts the best shot first. No two shots have the same."""
-        return (shot.chosen, *[key(shot) for key in self._keys])
+        judged = keys(shot)
+        if self._as_known:
+            return (shot.chosen, *judged)
+        return (
+            shot.chosen,
+            *[judged[place] if key is None else key(shot) for key, place in self._picks],
+        )
 
-    def reason(self, keeper: Shot, others: Sequence[Shot]) -> str:
+    def reason(self, keeper: Ranked, others: Sequence[Ranked]) -> str:
         """Say why ``keeper`` is kept rather than ``others``, of which there is one at least.
 
         First comes the rule by which it beats the best of them, then rules by which it beats all.
         """
-        if keeper.chosen < min(other.chosen for other in others):
+        best = min(others)
+        first = next(i for i, key in enumerate(best.rank) if key != keeper.rank[i])
+        if first == 0:
             return CHOSEN
-        best = min(others, key=self.rank)
-        every = (*self._rules, *LAST)
-        first = next(rule for rule in every if rule.key(keeper) != rule.key(best))
-        telling = [rule for rule in self._rules if rule.telling and rule is not first]
-        rest = [words for rule in telling if (words := _beats(rule, keeper, others))]
-        return ", ".join([first.words(keeper, best), *rest][:_MOST_WORDS])
-
-
-def _beats(rule: Rule, keeper: Shot, others: Sequence[Shot]) -> str | None:
-    """Return in words how a shot beats all others by a rule, None where it does not."""
-    closest = min(others, key=rule.key)
-    return rule.words(keeper, closest) if rule.key(keeper) < rule.key(closest) else None
+        said = [(self._rules[first - 1], best)]
+        for place in self._telling:
+            closest = min(others, key=lambda other: other.rank[place])
+            if place != first and keeper.rank[place] < closest.rank[place]:
+                said.append((self._rules[place - 1], closest))
+        return ", ".join(rule.words(keeper.shot, other.shot) for rule, other in said[:_MOST_WORDS])

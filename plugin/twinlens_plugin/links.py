@@ -41,14 +41,9 @@ class Link(NamedTuple):
     the JSON of a hundred thousand relations takes half a second."""
 
     @property
-    def found(self) -> Detail | None:
-        """What verification found."""
-        return Detail.from_json(self.detail) if self.detail else None
-
-    @property
-    def words(self) -> str:
-        """What was done to one of the two, for people."""
-        return self.found.words if self.found else ""
+    def found(self) -> Detail:
+        """What verification found; empty where it has not been there."""
+        return Detail.from_json(self.detail) if self.detail else Detail("")
 
     @property
     def score(self) -> float | None:
@@ -57,7 +52,7 @@ class Link(NamedTuple):
             return 1.0
         if not self.verified:
             return self.strength
-        return self.found.score if self.found else None
+        return self.found.score if self.detail else None
 
     @property
     def turned(self) -> bool:
@@ -65,7 +60,7 @@ class Link(NamedTuple):
         # Looked for first, for the reason above.
         if not self.detail or ('"rotated"' not in self.detail and '"mirrored"' not in self.detail):
             return False
-        done = self.found.done if self.found else {}
+        done = self.found.done
         return bool(done.get("rotated") or done.get("mirrored"))
 
 

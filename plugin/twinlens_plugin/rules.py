@@ -1,7 +1,7 @@
 """The rules of ``--keep``: each says which of two photos is the better one, and why.
 
-``DEFAULT`` is their order where nobody asks for another. A rule gives a key, the lowest of which is
-best, and words for the difference between two photos.
+``DEFAULT`` is their order where nobody asks for another. ``keys`` gives a photo's keys by these
+rules, the lowest of which is best; a rule has the words for the difference between two photos.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ import datetime as dt
 import math
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
 from twinlens.errors import ConfigError
-from twinlens_plugin.shots import Shot
+from twinlens_plugin.shots import Photo, Shot
 
 PATH_PREFIX = "path:"
 
@@ -43,12 +43,12 @@ class Rule:
 
     name: str
     """As ``--keep`` has it."""
-    key: Callable[[Shot], Any]
-    """Lower is better."""
     words: Callable[[Shot, Shot], str]
     """Why the first is better than the second."""
-    telling: bool = True
+    telling: bool = False
     """Whether it is worth saying where another rule decided."""
+    key: Callable[[Shot], Any] | None = None
+    """Lower is better; None for those of which ``keys`` knows."""
 
 
 def parse_keep(text: str) -> tuple[Rule, ...]:
@@ -73,10 +73,30 @@ def _known() -> list[str]:
     return [*(rule.name for rule in DEFAULT), f"{PATH_PREFIX}GLOB"]
 
 
-def _raw_key(shot: Shot) -> int:
-    if shot.raw:
-        return 0
-    return 1 if shot.photo.format == "TIFF" else 2  # what RAW developers write
+def keys(shot: Shot) -> tuple[Any, ...]:
+    """Return a shot's keys by the rules of ``DEFAULT``, then ``LAST``, in that order.
+
+    In one function, since it is asked for each of a hundred thousand photos.
+    """
+    photo = shot.photo
+    raw = shot.raw
+    pixels = photo.pixels
+    rating, tagged = shot.rating, shot.tagged
+    return (
+        0 if raw else 1 if photo.format == "TIFF" else 2,  # TIFF is what RAW developers write
+        -pixels,
+        photo.derived or _has_edited_name(photo.path),
+        photo.camera is None,
+        (0 if raw else _format_rank(photo), -_steps(photo.size / (pixels or 1))),
+        not photo.reference,
+        (-(rating or 0), not tagged),
+        -_steps(photo.sharpness) if photo.sharpness else 0,
+        photo.taken_at or _file_time(photo.mtime_ns),
+        -photo.size,
+        photo.mtime_ns,
+        len(photo.path),
+        photo.path,
+    )
 
 
 def _raw_words(keeper: Shot, other: Shot) -> str:
@@ -92,27 +112,18 @@ def _pixel_words(keeper: Shot, other: Shot) -> str:
     return f"{mine} against {theirs}"
 
 
-def _is_edited(shot: Shot) -> bool:
-    name = shot.photo.path.rpartition(b"/")[2]
-    return shot.photo.derived or _EDITED_NAME.search(name.rpartition(b".")[0]) is not None
+def _has_edited_name(path: bytes) -> bool:
+    return _EDITED_NAME.search(path.rpartition(b"/")[2]) is not None
 
 
-def _compression_key(shot: Shot) -> tuple[int, int]:
+def _format_rank(photo: Photo) -> int:
     """Formats are not compared by bytes: a PNG made of a JPEG is larger, not better."""
-    photo = shot.photo
-    return _format_rank(shot), -_steps(photo.size / (photo.pixels or 1))
-
-
-def _format_rank(shot: Shot) -> int:
-    if shot.raw:
-        return 0
-    photo = shot.photo
     order = _OF_UNKNOWN_ORIGIN if photo.camera is None else _FROM_CAMERA
     return 1 + (order.index(photo.format) if photo.format in order else len(order))
 
 
 def _compression_words(keeper: Shot, other: Shot) -> str:
-    if _format_rank(keeper) != _format_rank(other):
+    if _format(keeper) != _format(other):
         return f"in a camera's format ({_format(keeper)} over {_format(other)})"
     mine, theirs = (shot.photo.size / 1e6 for shot in (keeper, other))
     return f"least compressed ({mine:.3g} MB against {theirs:.3g} MB)"
@@ -127,10 +138,6 @@ def _rating_words(keeper: Shot, other: Shot) -> str:
 def _sharpness_words(keeper: Shot, other: Shot) -> str:
     mine, theirs = keeper.photo.sharpness, other.photo.sharpness
     return "sharpest" if not theirs else f"sharper ({mine:.3g} against {theirs:.3g})"
-
-
-def _age_key(shot: Shot) -> str:
-    return shot.photo.taken_at or _file_time(shot.photo.mtime_ns)
 
 
 def _file_time(mtime_ns: int) -> str:
@@ -152,7 +159,7 @@ def _path_rule(name: str) -> Rule:
         path = shot.photo.path
         return not (fnmatchcase(path, pattern) or fnmatchcase(path, pattern + b"/*"))
 
-    return Rule(name, key, lambda _keeper, _other: f"in {name}")
+    return Rule(name, _said(f"in {name}"), telling=True, key=key)
 
 
 def _format(shot: Shot) -> str:
@@ -168,28 +175,23 @@ def _said(words: str) -> Callable[[Shot, Shot], str]:
 
 
 DEFAULT = (
-    Rule("raw", _raw_key, _raw_words),
-    Rule("pixels", lambda shot: -shot.photo.pixels, _pixel_words),
-    Rule("unedited", _is_edited, _said("unedited")),
-    Rule("camera", lambda shot: shot.photo.camera is None, _said("has the camera's data")),
-    Rule("compression", _compression_key, _compression_words, telling=False),
-    Rule("reference", lambda shot: not shot.reference, _said("in a reference folder")),
-    Rule("rated", lambda shot: (-(shot.rating or 0), not shot.tagged), _rating_words),
-    Rule("sharp", lambda shot: -_steps(shot.photo.sharpness or 0), _sharpness_words, telling=False),
-    Rule("oldest", _age_key, _said("taken first"), telling=False),
+    Rule("raw", _raw_words, telling=True),
+    Rule("pixels", _pixel_words, telling=True),
+    Rule("unedited", _said("unedited"), telling=True),
+    Rule("camera", _said("has the camera's data"), telling=True),
+    Rule("compression", _compression_words),
+    Rule("reference", _said("in a reference folder"), telling=True),
+    Rule("rated", _rating_words, telling=True),
+    Rule("sharp", _sharpness_words),
+    Rule("oldest", _said("taken first")),
 )
 """What is worth most comes first: a RAW file, then pixels, then the camera's own file. What cannot
 be made good again comes before what can: ratings can be carried over, pixels cannot."""
 
 LAST = (
-    Rule("size", lambda shot: -shot.photo.size, _said("largest file")),
-    Rule("file-time", lambda shot: shot.photo.mtime_ns, _said("oldest file")),
-    Rule("short-path", lambda shot: len(shot.photo.path), _said("shortest path")),
-    Rule("name", lambda shot: shot.photo.path, _said("first by name")),
+    Rule("size", _said("largest file")),
+    Rule("file-time", _said("oldest file")),
+    Rule("short-path", _said("shortest path")),
+    Rule("name", _said("first by name")),
 )
 """What makes the choice the same each time; not to be asked for."""
-
-
-def uses(rules: Iterable[Rule], name: str) -> bool:
-    """Tell whether a rule is among these."""
-    return any(rule.name == name for rule in rules)

@@ -106,6 +106,8 @@ class Shot(NamedTuple):
     @property
     def rating(self) -> int | None:
         """The best rating of its files."""
+        if not self.companions:
+            return self.photo.rating
         ratings = [photo.rating for photo in self.photos if photo.rating is not None]
         return max(ratings, default=None)
 
@@ -151,7 +153,7 @@ def _split(same: Sequence[Photo]) -> list[Shot]:
 
 def _stem(path: bytes) -> bytes:
     folder, slash, name = path.rpartition(b"/")
-    return folder + slash + name.rpartition(b".")[0].lower()
+    return folder + slash + name.rpartition(b".")[0]
 
 
 def _kind(path: bytes) -> int:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 from twinlens_plugin.shots import Photo
@@ -48,8 +47,13 @@ def _with_sidecar(photo: Photo) -> Photo:
 def read(path: bytes) -> Said | None:
     """Return what the sidecar ``path`` says; None where there is none that can be read."""
     try:
-        with Path(os.fsdecode(path)).open("rb") as file:
-            data = file.read(MOST_BYTES + 1)
+        # Not Path: most photos have no sidecar, and to find that out should cost little.
+        file = os.open(path, os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        with os.fdopen(file, "rb") as stream:
+            data = stream.read(MOST_BYTES + 1)
     except OSError:
         return None
     return None if len(data) > MOST_BYTES else _said(data)

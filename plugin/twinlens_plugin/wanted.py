@@ -46,12 +46,12 @@ class Wanted:
 
     def takes(self, photo: Photo) -> bool:
         """Tell whether a photo takes part."""
-        folders = (*self.under, *self.against) if self.under else ()
-        return not folders or _below(photo, folders)
+        return not self.under or _below(photo, (*self.under, *self.against))
 
     def is_reference(self, photo: Photo) -> bool:
         """Tell whether a photo is never proposed for removal."""
-        return _below(photo, self.references) or _below(photo, self.against)
+        folders = (*self.references, *self.against)
+        return bool(folders) and _below(photo, folders)
 
     def relates(self, link: Link) -> bool:
         """Tell whether a relation makes a group."""
@@ -62,12 +62,13 @@ class Wanted:
     def lists(self, group: Group) -> bool:
         """Tell whether a group is listed."""
         photos = list(group.photos)
+        if all(photo.reference for photo in photos):
+            return False
         return (
             (not self.folders or any(_below(photo, self.folders) for photo in photos))
             and (self.since is None or any(photo.added_at >= self.since for photo in photos))
             and (self.turned is not True or any(m.link and m.link.turned for m in group.others))
             and (not self.against or self._across(photos))
-            and not all(photo.reference for photo in photos)
         )
 
     def grouping(self, apart: frozenset[int]) -> Rules:

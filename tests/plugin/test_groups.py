@@ -42,8 +42,8 @@ def grouped(photos: Sequence[Photo], links: Links, rules: Rules | None = None) -
 
 @st.composite
 def libraries(draw: st.DrawFn) -> Drawn:
-    """Shots of up to 12 contents, some held by several files or RAW + JPEG, and links among them."""
-    contents = draw(st.integers(1, 12))
+    """Shots of up to 7 contents, some held by several files or RAW + JPEG, and links among them."""
+    contents = draw(st.integers(1, 7))
     photos = [
         photo(
             content,
@@ -54,7 +54,7 @@ def libraries(draw: st.DrawFn) -> Drawn:
             place=(1, content * 10 + copy),
         )
         for content in range(contents)
-        for copy in range(draw(st.integers(1, 3)))
+        for copy in range(draw(st.integers(1, 2)))
     ]
     raw = [
         one._replace(path=one.path.replace(b".jpg", b".cr2"), content_id=one.content_id + 20)
