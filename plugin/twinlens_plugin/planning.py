@@ -8,13 +8,51 @@ alike beside RAW files that are not); 4. while its disk and the keeper's are the
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
+from twinlens.catalogue import Catalogue
 from twinlens.relations import DUPLICATES, IDENTICAL, PAIR
+from twinlens_plugin import output
 from twinlens_plugin.groups import Group, Member
 from twinlens_plugin.links import Link
-from twinlens_plugin.plans import PlannedGroup, PlannedPhoto
+from twinlens_plugin.options import Session
+from twinlens_plugin.plans import PlannedGroup, PlannedPhoto, new_plan, write_plan
+from twinlens_plugin.relations import Found
 from twinlens_plugin.shots import Photo
+from twinlens_plugin.wanted import Wanted
+
+
+def write_planned(
+    session: Session, catalogue: Catalogue, page: Iterable[Found], wanted: Wanted, file: Path
+) -> None:
+    """Write a plan of the groups of a page, and say what it holds. Raises PlanError."""
+    library = catalogue.meta("catalogue_id") or ""
+    references = (*wanted.references, *wanted.against)
+    plan = new_plan(library, planned(found.group for found in page), references)
+    write_plan(plan, file)
+    removals = [photo for group in plan.groups for photo in group.removals]
+    size = sum(photo.size for photo in removals)
+    name = os.fsencode(file)
+    if session.as_json:
+        output.write_json(
+            {
+                **output.json_path(name, "plan"),
+                "id": plan.id,
+                "groups": len(plan.groups),
+                "photos": len(removals),
+                "bytes": size,
+            }
+        )
+        return
+    groups, photos = output.plural(len(plan.groups), "group"), output.plural(len(removals), "photo")
+    output.write_lines(
+        [
+            f"{output.shown(name)}: {groups}, {photos} to remove ({output.megabytes(size)}).",
+            f"See what would be done: twinlens apply {output.shown(name)}",
+        ]
+    )
 
 
 def planned(groups: Iterable[Group]) -> Iterator[PlannedGroup]:

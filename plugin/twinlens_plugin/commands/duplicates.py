@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Iterator
 from itertools import islice
+from pathlib import Path
 
 import click
 
@@ -12,6 +13,7 @@ from twinlens_plugin import output, showing
 from twinlens_plugin.filters import Filters, filter_options
 from twinlens_plugin.options import PATH, Command, Session, common
 from twinlens_plugin.places import part_of_library
+from twinlens_plugin.planning import write_planned
 from twinlens_plugin.relations import Cursor, Duplicates, Found
 
 
@@ -22,12 +24,20 @@ from twinlens_plugin.relations import Cursor, Duplicates, Found
 @click.option("--after", metavar="PLACE", help="Go on after the place that the last page named.")
 @click.option("--paths", is_flag=True, help="Print the paths of the photos to spare alone.")
 @click.option("-0", "--null", is_flag=True, help="The same, with NUL after each path.")
+@click.option(
+    "--plan",
+    "plan_file",
+    type=click.Path(path_type=Path, dir_okay=False, readable=False),
+    metavar="FILE",
+    help="Write what is proposed to FILE, for `twinlens apply`, instead of listing it.",
+)
 @common
 def command(
     folders: tuple[bytes, ...],
     filters: Filters,
     limit: int | None,
     after: str | None,
+    plan_file: Path | None,
     session: Session,
     *,
     paths: bool,
@@ -43,17 +53,22 @@ def command(
     Example:
       twinlens duplicates ~/Pictures/2024
       twinlens duplicates --under ~/card --against ~/Pictures --json
+      twinlens duplicates --plan plan.json && twinlens apply plan.json
       twinlens duplicates --keep rated,raw,pixels --reference ~/Pictures/best
     """
     if session.as_json and (paths or null):
         raise click.UsageError("--json and --paths exclude each other.")
+    if plan_file is not None and (paths or null):
+        raise click.UsageError("--plan and --paths exclude each other.")
     with session.open_to_read() as catalogue:
         below = tuple(part_of_library(catalogue, folder) for folder in folders)
         wanted = dataclasses.replace(filters(catalogue, session.settings), folders=below)
         start = Cursor.parse(after) if after is not None else None
         duplicates = Duplicates(catalogue, session.settings, wanted, start)
         page = _Page(iter(duplicates), limit)
-        if paths or null:
+        if plan_file is not None:
+            write_planned(session, catalogue, page, wanted, plan_file)
+        elif paths or null:
             _write_paths(page, null=null)
         elif session.as_json:
             for found in page:
