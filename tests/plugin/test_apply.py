@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -114,13 +115,11 @@ def test_move_keeps_paths_below_the_folder_and_overwrites_nothing(
     assert [path.name for path in spare.rglob("*")] == ["web", "small.jpg"]
 
 
-@pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="needs a second file system")  # noqa: S108
+@pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="needs a second file system")
 def test_move_to_another_disk(built: Built, plan: Path, twinlens: Cli, tmp_path: Path):
     """Copied with times and mode, and back again."""
-    import tempfile
-
-    with tempfile.TemporaryDirectory(dir="/dev/shm") as other:  # noqa: S108
-        if os.stat(other).st_dev == os.stat(tmp_path).st_dev:
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as other:
+        if Path(other).stat().st_dev == tmp_path.stat().st_dev:
             pytest.skip("one file system only")
         before = state(built.photos)
         twinlens("apply", plan, "--action", "move", "--to", other, "--yes")
@@ -232,9 +231,7 @@ def test_nothing_is_moved_onto_a_disk_that_is_away(built: Built, plan: Path, twi
     away.mkdir()
     add_root(built.catalogue, away, now=0)
     (away / MARKER_NAME).unlink()
-    result = twinlens(
-        "apply", plan, "--action", "move", "--to", away / ".spare", "--yes", code=1
-    )
+    result = twinlens("apply", plan, "--action", "move", "--to", away / ".spare", "--yes", code=1)
     assert "its disk is away" in result.stderr
     assert not (away / ".spare").exists()
 
@@ -348,7 +345,9 @@ def test_a_scan_has_nothing_to_decide_after_many_were_removed(built: Built, twin
     groups = []
     for number in range(60):
         keeper = built.photo(f"{number}.jpg", data=b"%d" % number)
-        groups.append(planned_group(str(number), keeper, built.photo(f"b/{number}.jpg", data=b"%d" % number)))
+        groups.append(
+            planned_group(str(number), keeper, built.photo(f"b/{number}.jpg", data=b"%d" % number))
+        )
     file, _ = plan_of(built, *groups)
     twinlens("apply", file, "--yes")
     live = "SELECT count(*) FROM files WHERE missing_since IS NULL"
@@ -363,7 +362,9 @@ def test_a_scan_has_nothing_to_decide_after_many_were_removed(built: Built, twin
 def test_paths_of_any_bytes_are_acted_on(built: Built, program: Program, trash: Path):
     """Newlines and bytes that are no UTF-8, there and back."""
     keeper = built.photo("k.jpg", data=b"same")
-    odd = [built.photo(name, data=b"same") for name in (b"a\nb.jpg", b"\xff\xfe.jpg", b"-x %41.jpg")]
+    odd = [
+        built.photo(name, data=b"same") for name in (b"a\nb.jpg", b"\xff\xfe.jpg", b"-x %41.jpg")
+    ]
     before = state(built.photos)
     file, _ = plan_of(built, planned_group("g", keeper, *odd))
     done = program("apply", file, "--yes")

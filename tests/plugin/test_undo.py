@@ -49,7 +49,7 @@ def test_nothing_is_lost_when_killed_at_any_step(action: str):
     """Kill -9 before each change of the disk; then undo, or apply again and undo. See killing.py."""
     if action in {"tag", "trash+merge"} and not shutil.which("exiftool"):
         pytest.skip("needs exiftool")
-    memory = Path("/dev/shm")  # noqa: S108  where a sync costs nothing
+    memory = Path("/dev/shm")
     with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
         (Path(folder) / "home").mkdir()
         done = subprocess.run(
@@ -114,9 +114,7 @@ def test_undo_goes_back_one_apply_at_a_time(
     assert "nothing to undo" in twinlens("undo").stderr
 
 
-def test_undo_of_a_plan_and_of_a_run_by_name(
-    built: Built, shots: dict[str, Path], twinlens: Cli
-):
+def test_undo_of_a_plan_and_of_a_run_by_name(built: Built, shots: dict[str, Path], twinlens: Cli):
     """Not the last one but the one that is named, by its plan or as --list has it."""
     first, _ = plan_of(built, planned_group("g", shots["best"], shots["small"]))
     second, _ = plan_of(built, planned_group("g", shots["best"], shots["tiny"]))
@@ -184,9 +182,7 @@ def test_a_name_that_the_trash_had_already_is_not_mixed_up(
     assert (files / "small.jpg").read_bytes() == b"trashed long ago"
 
 
-def test_hard_links_in_the_trash_are_not_mixed_up(
-    built: Built, twinlens: Cli, home: Path
-):
+def test_hard_links_in_the_trash_are_not_mixed_up(built: Built, twinlens: Cli, home: Path):
     """Two names of one file, of one name in two folders: the path in the trash tells them apart."""
     keeper = built.photo("k.jpg", data=b"same")
     one = built.photo("1/a.jpg", data=b"same")
@@ -310,9 +306,7 @@ def full(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", disk], check=True)
 
 
-def test_a_full_disk_stops_a_copy_and_loses_nothing(
-    built: Built, full: Path, twinlens: Cli
-):
+def test_a_full_disk_stops_a_copy_and_loses_nothing(built: Built, full: Path, twinlens: Cli):
     """What does not fit stays where it is, nothing half is left, and the smaller ones go."""
     keeper = built.photo("k.jpg")
     large = built.photo("large.jpg", data=os.urandom(300_000))

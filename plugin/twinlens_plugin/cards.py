@@ -1,0 +1,151 @@
+"""Photos of a card, an export, any folder that is not watched: what the library has of each.
+
+1. The bytes are hashed: a file of the library with the same bytes is *identical*. 2. What is left is
+embedded and looked for: where the library has nothing like it, it is *new*. 3. What looks like a
+photo of the library is *like* it, which may be a copy or the next frame of a burst: it counts as new,
+for a photo that was never imported must not be taken for one that was.
+
+Nothing is written where the photos are.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from twinlens import pairs, vectors
+from twinlens.catalogue import Catalogue
+from twinlens.errors import PhotoError
+from twinlens.media import is_photo_name, skip_folder
+from twinlens.models import Model
+from twinlens.search import Searcher
+from twinlens_plugin.acting import files
+from twinlens_plugin.current import CURRENT
+from twinlens_plugin.options import Session
+from twinlens_plugin.output import absolute, remark, shown
+
+IDENTICAL, LIKE, NEW, UNREADABLE = "identical", "like", "new", "unreadable"
+
+CANDIDATES = 10
+"""Nearest photos looked at for one that is still there and no plain surface."""
+
+
+_FILES = (
+    "SELECT r.path AS root, f.path AS path, missing_since FROM files f"
+    " JOIN roots r ON r.id = f.root_id JOIN contents c ON c.id = f.content_id"
+    " LEFT JOIN jobs ON file_id = f.id"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A photo, and what the library has of it."""
+
+    path: bytes
+    status: str
+    """``identical``, ``like``, ``new`` or ``unreadable``."""
+    match: bytes | None = None
+    """The photo of the library."""
+    score: float | None = None
+    """Cosine similarity to it; 1.0 for the same bytes."""
+    deleted: bytes | None = None
+    """Where the library had the same bytes, before they were deleted there."""
+    reason: str | None = None
+    """Why it cannot be read."""
+
+    @property
+    def is_new(self) -> bool:
+        """Whether the library may lack it."""
+        return self.status in {LIKE, NEW}
+
+
+def photos_in(given: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the photos below folders, and files as they are named, in the order of their names.
+
+    Symbolic links are not followed. A folder that cannot be read is said, and yielded as it is.
+    """
+    for path in given:
+        if os.path.isdir(path):  # noqa: PTH112  bytes
+            yield from _walk(path)
+        else:
+            yield path
+
+
+def _walk(folder: bytes) -> Iterator[bytes]:
+    try:
+        with os.scandir(folder) as found:
+            entries = sorted(found, key=lambda entry: entry.name)
+    except OSError as error:
+        remark(f"{shown(folder)}: cannot be read: {error.strerror}. Correct its permissions.")
+        yield folder
+        return
+    for entry in entries:
+        if entry.is_dir(follow_symlinks=False):
+            if not skip_folder(entry.name):
+                yield from _walk(entry.path)
+        elif is_photo_name(entry.name) and entry.is_file(follow_symlinks=False):
+            yield entry.path
+
+
+class Checker:
+    """Checks photos against one library."""
+
+    def __init__(self, session: Session, catalogue: Catalogue, model: Model | None) -> None:
+        self._session = session
+        self._catalogue = catalogue
+        self._model = model
+
+    def check(self, paths: Iterable[bytes]) -> list[Checked]:
+        """Return what the library has of each photo, in order. Raises ChildError."""
+        checked = [self._by_bytes(path) for path in paths]
+        unknown = [n for n, one in enumerate(checked) if one.status == NEW]
+        if self._model is not None and unknown:
+            alike = self._by_looks(self._model, [checked[n] for n in unknown])
+            for n, one in zip(unknown, alike, strict=True):
+                checked[n] = one
+        return checked
+
+    def _by_bytes(self, path: bytes) -> Checked:
+        try:
+            digest = bytes.fromhex(files.read(absolute(path)).sha256)
+        except PhotoError as error:
+            return Checked(path, UNREADABLE, reason=str(error))
+        rows = self._catalogue.rows(
+            f"{_FILES} WHERE sha256 = ? AND (missing_since IS NOT NULL OR {CURRENT})"
+            " ORDER BY missing_since IS NOT NULL, r.path, f.path",
+            (digest,),
+        )
+        for root, relative, missing in rows:
+            match = os.path.join(root, relative)  # noqa: PTH118  bytes
+            if missing is not None:
+                return Checked(path, NEW, deleted=match)
+            if match != absolute(path):  # a photo of the library is not its own copy
+                return Checked(path, IDENTICAL, match, 1.0)
+        return Checked(path, NEW)
+
+    def _by_looks(self, model: Model, unknown: Sequence[Checked]) -> Iterator[Checked]:
+        from twinlens_plugin.unseen import embed
+
+        threshold = pairs.copy_threshold(self._session.settings, model)
+        searcher = Searcher(self._catalogue, self._session.library, model)
+        embedded = embed(self._session, model, [absolute(one.path) for one in unknown])
+        for one, vector in zip(unknown, embedded, strict=True):
+            if isinstance(vector, PhotoError):
+                yield replace(one, status=UNREADABLE, reason=str(vector))
+                continue
+            hits = searcher.search(vectors.decode(vector, model.dimension), CANDIDATES)
+            near = [(hit.content_id, hit.score) for hit in hits if hit.score >= threshold]
+            yield self._like(one, near)
+
+    def _like(self, one: Checked, near: Sequence[tuple[int, float]]) -> Checked:
+        """Return the nearest photo that is still there, and has structure to be known by."""
+        for content, score in near:
+            row = self._catalogue.row(
+                f"{_FILES} WHERE c.id = ? AND NOT flat AND {CURRENT} ORDER BY r.path, f.path",
+                (content,),
+            )
+            match = os.path.join(row[0], row[1]) if row else None  # noqa: PTH118  bytes
+            if match is not None and match != absolute(one.path):
+                return replace(one, status=LIKE, match=match, score=min(1.0, score))
+        return one

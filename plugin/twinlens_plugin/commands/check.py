@@ -1,0 +1,104 @@
+"""``twinlens check``: which photos of a card are in the library already?"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+import click
+
+from twinlens import ledger
+from twinlens.models import get_model
+from twinlens_plugin import output
+from twinlens_plugin.cards import IDENTICAL, LIKE, NEW, UNREADABLE, Checked, Checker, photos_in
+from twinlens_plugin.listed import read_list
+from twinlens_plugin.options import PATH, Command, Session, common
+
+SOME_NEW = 3
+"""Exit code: the library may lack some of the photos."""
+
+
+@click.command("check", cls=Command)
+@click.argument("card", nargs=-1, type=PATH, metavar="[FOLDER|PHOTO...]")
+@click.option("--new", "only_new", is_flag=True, help="Print the paths of the new photos alone.")
+@click.option(
+    "-0", "--null", is_flag=True, help="NUL instead of newline, in --new and --files-from."
+)
+@click.option(
+    "--files-from",
+    metavar="FILE",
+    help="Check the photos listed in FILE too, one a line; - is standard input.",
+)
+@common
+def command(
+    card: tuple[bytes, ...], files_from: str | None, session: Session, *, only_new: bool, null: bool
+) -> int:
+    """Say which photos of a card or an export are in the library already, and which are new.
+
+    "identical": the library has the same bytes. "like": it has a photo that looks like it, perhaps a
+    copy, perhaps the next frame of a burst; it counts as new. Nothing is added to the library, and
+    nothing written to the card. Videos are not looked at.
+
+    Exit code: 0 all are there, 3 some are new, 1 some cannot be read. With --new: 0, or 1.
+
+    Example:
+      twinlens check /media/card
+      twinlens check /media/card --new -0 | xargs -0 -r cp -nt ~/Pictures/new
+    """
+    given = [*card, *(read_list(files_from, null=null) if files_from else ())]
+    if not given and not files_from:
+        raise click.UsageError("Name a FOLDER or a PHOTO, or a list of them with --files-from.")
+    if only_new and session.as_json:
+        raise click.UsageError("--json and --new exclude each other.")
+    with session.open_to_read() as catalogue:
+        if ledger.has_work(catalogue):
+            output.remark("some photos of the library wait to be read. Run first: twinlens scan")
+        checker = Checker(session, catalogue, get_model(catalogue, "serving"))
+        checked = checker.check(photos_in(given))
+    for one in checked:
+        if one.reason is not None:
+            output.remark(one.reason)
+    if only_new:
+        output.write_paths([one.path for one in checked if one.is_new], null=null)
+    elif session.as_json:
+        output.write_json(*map(_as_json, checked))
+    else:
+        output.write_lines(_as_text(checked))
+    return _exit_code(checked, only_new=only_new)
+
+
+def _exit_code(checked: Sequence[Checked], *, only_new: bool) -> int:
+    if any(one.status == UNREADABLE for one in checked):
+        return 1
+    return SOME_NEW if not only_new and any(one.is_new for one in checked) else 0
+
+
+def _as_json(one: Checked) -> dict[str, object]:
+    match = {"match": None} if one.match is None else output.json_path(one.match, "match")
+    deleted = {"deleted": None} if one.deleted is None else output.json_path(one.deleted, "deleted")
+    return {
+        **output.json_path(one.path),
+        "status": one.status,
+        "new": one.is_new,
+        **match,
+        "score": None if one.score is None else round(one.score, 4),
+        **deleted,
+        "reason": one.reason,
+    }
+
+
+def _as_text(checked: Sequence[Checked]) -> Iterator[str]:
+    yield from output.columns([_row(one) for one in checked])
+    counts = Counter(one.status for one in checked)
+    parts = [f"{counts[IDENTICAL]:,} in the library", f"{counts[NEW] + counts[LIKE]:,} new"]
+    parts += [f"{counts[LIKE]:,} of them like one that is there"] if counts[LIKE] else []
+    parts += [f"{counts[UNREADABLE]:,} unreadable"] if counts[UNREADABLE] else []
+    yield f"{output.plural(len(checked), 'photo')}: {', '.join(parts)}."
+
+
+def _row(one: Checked) -> tuple[str, ...]:
+    status = f"{one.status} {one.score:.2f}" if one.status == LIKE else one.status
+    row = (status, output.shown(one.path))
+    if one.match is not None:
+        return (*row, output.shown(one.match))
+    return (*row, f"deleted: {output.shown(one.deleted)}" if one.deleted is not None else "")
