@@ -53,10 +53,11 @@ def triggers() -> Iterator[str]:
             ("unverified", f"{row}.{_LIKELY}"),
         ):
             yield _trigger(table, when, condition, _again(f"{row}.a", f"{row}.b"))
-        yield _trigger("decisions", when, "1", _again(*_contents(row)))
+        same = f"{row}.verdict != 'not-duplicates'"
+        yield _trigger("decisions", when, same, _again(*_contents(row)))
     changed = f"OLD.kind != NEW.kind AND (OLD.kind {_DUPLICATE} OR NEW.kind {_DUPLICATE})"
     yield _trigger("relations", "UPDATE", changed, _again("NEW.a", "NEW.b"))
-    yield _trigger("decisions", "UPDATE", "1", _again(*_contents("NEW")))
+    yield _trigger("decisions", "UPDATE", "OLD.verdict != NEW.verdict", _again(*_contents("NEW")))
     yield from _triggers_of_files()
     yield from _triggers_of_contents()
 

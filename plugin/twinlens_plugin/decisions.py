@@ -7,6 +7,7 @@ photo whose bytes change, by an edit or by new metadata, is another photo: nothi
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -49,16 +50,29 @@ class Decided(NamedTuple):
 def make(hashes: Sequence[bytes], verdict: str, keeper: bytes | None, now: float) -> list[Decision]:
     """Return the decisions that a verdict on photos stands for, one for each two of them.
 
-    With ``keeper``, one for each other photo. A single hash given twice is a photo and itself.
+    With ``keeper``, one for each other photo. Two of the same bytes that are not to be duplicates
+    give a decision on a photo and itself.
     """
-    distinct = sorted(set(hashes))
     if keeper is not None:
-        pairs = [(min(keeper, h), max(keeper, h)) for h in distinct if h != keeper]
-    elif len(distinct) == 1:
-        pairs = [(distinct[0], distinct[0])]
+        pairs = [_pair(keeper, other) for other in set(hashes) if other != keeper]
     else:
-        pairs = list(combinations(distinct, 2))
-    return [Decision(a, b, verdict, keeper, now) for a, b in pairs]
+        pairs = _pairs(hashes)
+    return [
+        Decision(a, b, verdict, keeper, now)
+        for a, b in sorted(pairs)
+        if a != b or verdict == NOT_DUPLICATES
+    ]
+
+
+def _pairs(hashes: Sequence[bytes]) -> list[tuple[bytes, bytes]]:
+    """Return each two of these hashes, a hash that comes twice with itself."""
+    times = Counter(hashes)
+    twice = [(one, one) for one, count in times.items() if count > 1]
+    return [*twice, *(_pair(*pair) for pair in combinations(times, 2))]
+
+
+def _pair(a: bytes, b: bytes) -> tuple[bytes, bytes]:
+    return (a, b) if a <= b else (b, a)
 
 
 def store(tx: sqlite3.Connection, decisions: Iterable[Decision]) -> None:
@@ -73,11 +87,8 @@ def store(tx: sqlite3.Connection, decisions: Iterable[Decision]) -> None:
 
 def forget(tx: sqlite3.Connection, hashes: Sequence[bytes]) -> int:
     """Forget what was decided among these photos; return how many decisions there were."""
-    distinct = sorted(set(hashes))
-    pairs = combinations(distinct, 2) if len(distinct) > 1 else [(distinct[0], distinct[0])]
-    return sum(
-        tx.execute("DELETE FROM decisions WHERE a = ? AND b = ?", pair).rowcount for pair in pairs
-    )
+    sql = "DELETE FROM decisions WHERE a = ? AND b = ?"
+    return sum(tx.execute(sql, pair).rowcount for pair in _pairs(hashes))
 
 
 def every(catalogue: Catalogue) -> Iterator[Decision]:

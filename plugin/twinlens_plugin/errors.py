@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from twinlens.errors import TwinlensError
+from twinlens.errors import PhotoError, TwinlensError
 
 
 class EmptyLibraryError(TwinlensError):
@@ -39,3 +39,13 @@ class ExiftoolError(TwinlensError):
 
 class LabelsError(TwinlensError):
     """A folder is not sorted in such a way that a model can be judged by it."""
+
+
+class DecisionError(TwinlensError):
+    """A decision cannot be made of these photos, or a file of decisions cannot be read."""
+
+
+class StrangerError(PhotoError):
+    """A photo that is not in the library."""
+
+    kind = "stranger"

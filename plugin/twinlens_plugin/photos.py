@@ -15,6 +15,7 @@ from twinlens.filestat import FileStat
 from twinlens.models import Model
 from twinlens.roots import Root, list_roots
 from twinlens_plugin.current import CURRENT, below
+from twinlens_plugin.errors import StrangerError
 from twinlens_plugin.output import absolute, shown
 
 
@@ -75,6 +76,49 @@ class Lookup:
             (self._model.id, _sha256(path)),
         )
         return (row["id"], row["vector"]) if row else (None, None)
+
+
+class Identities:
+    """Tells which content a file is, by its path or else by its bytes; no model is needed."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+        self._roots = list_roots(catalogue)
+
+    def sha256(self, given: bytes) -> bytes:
+        """Return the SHA-256 of a photo of the library.
+
+        A file of a disk that is away is believed to be what was recorded. Raises UnreadableError,
+        VanishedError, StrangerError for a photo that is not in the library.
+        """
+        path = absolute(given)
+        root = next((root for root in self._roots if below(path, root.path)), None)
+        found = self._recorded(root, path) if root else None
+        found = found or self._by_bytes(path)
+        if found is None:
+            raise StrangerError(
+                f"{shown(given)}: not in the library, or changed since it was read."
+                " Run: twinlens scan FOLDER"
+            )
+        return found
+
+    def _recorded(self, root: Root, path: bytes) -> bytes | None:
+        row = self._catalogue.row(
+            "SELECT sha256, size, mtime_ns, ctime_ns, inode FROM files f"  # noqa: S608
+            " JOIN contents c ON c.id = content_id LEFT JOIN jobs ON file_id = f.id"
+            f" WHERE root_id = ? AND f.path = ? AND {CURRENT}",
+            (root.id, os.path.relpath(path, root.path)),
+        )
+        if row is None:
+            return None
+        recorded = FileStat(row["size"], row["mtime_ns"], row["ctime_ns"], row["inode"])
+        same = not root.online or recorded.same_bytes(_stat(path))
+        return bytes(row["sha256"]) if same else None
+
+    def _by_bytes(self, path: bytes) -> bytes | None:
+        found = _sha256(path)
+        known = self._catalogue.value("SELECT 1 FROM contents WHERE sha256 = ?", (found,))
+        return found if known else None
 
 
 def _stat(path: bytes) -> FileStat:

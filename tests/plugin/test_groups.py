@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from random import Random
 from zlib import crc32
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from twinlens.relations import BURST, COPY, EDIT, IDENTICAL, PAIR, SAME_PIXELS
@@ -16,6 +16,11 @@ from twinlens_plugin.keeper import Keep
 from twinlens_plugin.links import APART, Link, closeness
 from twinlens_plugin.rules import parse_keep
 from twinlens_plugin.shots import Photo, Shot, make_shots
+
+unhurried = settings(
+    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow]
+)
+"""Machines that are busy with other things draw slowly."""
 
 Links = dict[tuple[int, int], Link]
 Drawn = tuple[list[Shot], Links]
@@ -90,6 +95,7 @@ def link_of(a: Shot, b: Shot, links: Links, apart: frozenset[int]) -> Link | Non
     return None if best is None or best.kind == APART else best
 
 
+@unhurried
 @given(libraries(), st.randoms(), rules)
 def test_groups_do_not_depend_on_order(library: Drawn, random: Random, rules: Rules):
     """Whatever the order of shots and links, the groups are the same."""
@@ -101,6 +107,7 @@ def test_groups_do_not_depend_on_order(library: Drawn, random: Random, rules: Ru
     assert make_groups(shots, dict(items), rules) == groups
 
 
+@unhurried
 @given(libraries(), rules)
 def test_any_two_of_a_group_are_related(library: Drawn, rules: Rules):
     """No group is chained, and none holds two photos that a person told apart."""
@@ -110,6 +117,7 @@ def test_any_two_of_a_group_are_related(library: Drawn, rules: Rules):
             assert link_of(one, other, links, frozenset(rules.apart)) is not None
 
 
+@unhurried
 @given(libraries(), rules)
 def test_a_member_is_related_to_the_keeper_in_a_way_that_was_asked_for(
     library: Drawn, rules: Rules
@@ -122,6 +130,7 @@ def test_a_member_is_related_to_the_keeper_in_a_way_that_was_asked_for(
             assert member.link == link_of(group.keeper, member.shot, links, frozenset(rules.apart))
 
 
+@unhurried
 @given(libraries(), rules)
 def test_a_file_is_in_one_group_at_most(library: Drawn, rules: Rules):
     """No file is offered for deletion twice, or kept here and spared there."""
@@ -130,6 +139,7 @@ def test_a_file_is_in_one_group_at_most(library: Drawn, rules: Rules):
     assert len(listed) == len(set(listed))
 
 
+@unhurried
 @given(libraries(), rules)
 def test_the_keeper_is_the_best_of_its_group_and_comes_first(library: Drawn, rules: Rules):
     """No other photo of the group would have been the better one to keep."""
@@ -138,6 +148,7 @@ def test_the_keeper_is_the_best_of_its_group_and_comes_first(library: Drawn, rul
         assert group.keeper == min((m.shot for m in group.members), key=rules.keep.rank)
 
 
+@unhurried
 @given(libraries())
 def test_what_is_left_over_is_unrelated(library: Drawn):
     """A shot outside all groups is no duplicate of another one outside all groups."""
@@ -149,6 +160,7 @@ def test_what_is_left_over_is_unrelated(library: Drawn):
         assert link is None or link.kind not in Rules().kinds
 
 
+@unhurried
 @given(libraries())
 def test_no_folder_is_twice_in_a_group_where_that_was_asked_for(library: Drawn):
     """With --ignore-same-folder photos of one folder are not compared."""
@@ -157,6 +169,7 @@ def test_no_folder_is_twice_in_a_group_where_that_was_asked_for(library: Drawn):
         assert len(folders) == len(set(folders))
 
 
+@unhurried
 @given(libraries())
 def test_raw_and_jpeg_of_a_shot_go_together(library: Drawn):
     """Files of one shot are never in two groups, nor duplicates of one another."""
@@ -166,6 +179,7 @@ def test_raw_and_jpeg_of_a_shot_go_together(library: Drawn):
             assert member.shot in shots
 
 
+@unhurried
 @given(libraries())
 def test_the_others_are_listed_closest_first(library: Drawn):
     """Same bytes first, then copies, then edits, the surest first."""
@@ -255,6 +269,7 @@ def test_a_hard_link_wins_nothing_back():
     assert group.bytes_to_win == 0
 
 
+@unhurried
 @given(libraries(), st.randoms())
 def test_a_group_is_named_after_the_bytes_of_its_members(library: Drawn, random: Random):
     """The name stays the same through renames and another choice of keeper."""
