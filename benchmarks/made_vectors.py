@@ -45,7 +45,7 @@ class Source:
         )
         copies = int(count * COPIES)
         if copies:
-            matrix[count - copies :] = _copies(matrix[:copies], random)
+            matrix[count - copies :] = copies_of(matrix[:copies], random)
         return matrix
 
     def _chunk(self, count: int, random: np.random.Generator) -> Vector:
@@ -77,20 +77,21 @@ def uniform(dimension: int = DIMENSION) -> Source:
     return Source("uniform directions", None, dimension)
 
 
-def intrinsic_dimension(vectors: Vector) -> float:
-    """Return the participation ratio of the spectrum: (sum of variances)^2 / sum of squares."""
-    some = vectors[:: max(1, len(vectors) // 20_000)]
-    variances = np.linalg.eigvalsh(np.cov(some, rowvar=False))
-    return float(variances.sum() ** 2 / (variances**2).sum())
-
-
-def _copies(originals: Vector, random: np.random.Generator) -> Vector:
+def copies_of(originals: Vector, random: np.random.Generator) -> Vector:
+    """Return a copy of each unit vector, away from it in a random direction: cosine .9 to .99."""
     cosines = random.uniform(0.9, 0.99, (len(originals), 1)).astype(np.float32)
     noise = random.standard_normal(originals.shape, dtype=np.float32)
     noise -= (noise * originals).sum(axis=1, keepdims=True) * originals
     away: Vector = np.sqrt(1 - cosines**2) * project(noise)
     near: Vector = cosines * originals + away
     return project(near)
+
+
+def intrinsic_dimension(vectors: Vector) -> float:
+    """Return the participation ratio of the spectrum: (sum of variances)^2 / sum of squares."""
+    some = vectors[:: max(1, len(vectors) // 20_000)]
+    variances = np.linalg.eigvalsh(np.cov(some, rowvar=False))
+    return float(variances.sum() ** 2 / (variances**2).sum())
 
 
 def _made_anchors(dimension: int, count: int = 5_000) -> Vector:

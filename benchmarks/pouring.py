@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,8 +49,11 @@ class Poured:
         return int(self.count * COPIES) // 2 + 1
 
 
-def pour(folder: Path, matrix: Vector, *, copy_threshold: float = 0.9) -> Poured:
-    """Make a library below ``folder``, one photo for each row of ``matrix`` of shape (N, D)."""
+def pour(folder: Path, matrix: Vector, *, identical: bool = True) -> Poured:
+    """Make a library below ``folder``, one photo for each row of ``matrix`` of shape (N, D).
+
+    Row n is the vector of content n + 1. Without ``identical``, none has the bytes of another.
+    """
     library = Library(folder / "library")
     library.create()
     photos = folder / "photos"
@@ -63,19 +65,22 @@ def pour(folder: Path, matrix: Vector, *, copy_threshold: float = 0.9) -> Poured
             digest="00" * 32,
             dimension=matrix.shape[1],
             input_size=128,
-            copy_threshold=copy_threshold,
+            copy_threshold=0.9,
         )
         root = add_root(catalogue, photos, now=time.time())
         with catalogue.write_tx() as tx:
-            _write(tx, model, root, matrix)
+            _write(tx, model, root, matrix, identical=identical)
         catalogue.value("PRAGMA wal_checkpoint(TRUNCATE)")
         return Poured(library, model, root, len(matrix))
 
 
-def _write(tx: sqlite3.Connection, model: Model, root: Root, matrix: Vector) -> None:
+def _write(
+    tx: sqlite3.Connection, model: Model, root: Root, matrix: Vector, *, identical: bool
+) -> None:
     count, copies = len(matrix), int(len(matrix) * COPIES)
     first = count - copies
-    contents = [n if n < first or n % _IDENTICAL_EACH else n - first for n in range(count)]
+    same = [identical and n >= first and n % _IDENTICAL_EACH == 0 for n in range(count)]
+    contents = [n - first if same[n] else n for n in range(count)]
     distinct = [n for n in range(count) if contents[n] == n]
     sizes = _sizes(count)
     tx.executemany(
@@ -147,10 +152,3 @@ def _touch(path: Path, size: int) -> FileStat:
 
 def _path(number: int) -> bytes:
     return b"%04d/IMG_%07d.JPG" % (number // 500, number)
-
-
-def numbers_of(matrix: Vector) -> Iterator[int]:
-    """Yield the rows of ``matrix`` that have a content of their own, as ``pour`` deals them."""
-    count = len(matrix)
-    first = count - int(count * COPIES)
-    yield from (n for n in range(count) if n < first or n % _IDENTICAL_EACH)

@@ -13,7 +13,7 @@ import pytest
 from benchmarks.__main__ import BENCHMARKS, PAGE
 
 TOP = Path(__file__).parents[2]
-MEASURED = ("ingest", "latency", "memory", "growth", "queue_cost")
+MEASURED = ("ingest", "latency", "memory", "growth", "index", "scale", "queue_cost")
 
 
 def run(name: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
