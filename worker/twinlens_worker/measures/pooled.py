@@ -119,10 +119,10 @@ def threshold_at_precision(curve: Curve, precision: float) -> float | None:
 
     None where no right answer can be believed at this precision.
     """
-    scores, recall = curve.scores, curve.recall
-    whole = np.append(scores[1:] != scores[:-1], True)  # a threshold takes all equal scores
-    good = np.flatnonzero(whole[: len(scores)] & (curve.precision >= precision) & (recall > 0))
-    return float(scores[good[recall[good].argmax()]]) if len(good) else None
+    recall = curve.recall
+    good = np.flatnonzero((curve.precision >= precision) & (recall > 0))
+    # The first of the greatest recall is the last right answer of its score: no equal one is cut off.
+    return float(curve.scores[good[recall[good].argmax()]]) if len(good) else None
 
 
 def at_threshold(curve: Curve, threshold: float) -> tuple[float, float]:
