@@ -8,7 +8,7 @@ rest as one more, are multiplied each with each: the bound of all pairs by one s
 
 Nothing is missed, whatever the vectors are: where they have no common axes, more numbers are taken. On
 100,000 vectors of photos, 56 of 256 numbers are enough, and all of it takes a sixth of the time of the
-full products (docs/decisions/0013, benchmarks/scale.py); asking the graph for each takes far longer.
+full products (docs/decisions/0011, benchmarks/scale.py); asking the graph for each takes far longer.
 """
 
 from __future__ import annotations
