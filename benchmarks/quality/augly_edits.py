@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import json
-import os
 import pickle
 import warnings
 from collections.abc import Callable
@@ -46,33 +45,40 @@ FILTERS: Final = {
 }
 
 
+def _augly(function: str, image: Image.Image, **settings: object) -> Image.Image:
+    made = getattr(augly, function)(image, **settings)
+    assert isinstance(made, Image.Image)
+    return made
+
+
 def _stretch(image: Image.Image, rng: Generator, percent: int) -> Image.Image:
     change = 1 + percent / 100
     ratio = image.width / image.height * (change if rng.random() < 0.5 else 1 / change)
-    return augly.change_aspect_ratio(image, ratio=ratio)
+    return _augly("change_aspect_ratio", image, ratio=ratio)
 
 
 def _perspective(image: Image.Image, rng: Generator, percent: int) -> Image.Image:
     sigma = min(image.size) * percent / 100
-    return augly.perspective_transform(image, sigma=sigma, seed=int(rng.integers(2**31)))
+    return _augly("perspective_transform", image, sigma=sigma, seed=int(rng.integers(2**31)))
 
 
 def _sharpen(image: Image.Image, _rng: Generator, factor: float) -> Image.Image:
-    return augly.sharpen(image, factor=factor)
+    return _augly("sharpen", image, factor=factor)
 
 
 def _filter(image: Image.Image, _rng: Generator, name: str) -> Image.Image:
-    return augly.apply_pil_filter(image, filter_type=FILTERS[name])
+    return _augly("apply_pil_filter", image, filter_type=FILTERS[name])
 
 
 def _pixelate(image: Image.Image, _rng: Generator, percent: int) -> Image.Image:
-    return augly.pixelization(image, ratio=percent / 100)
+    return _augly("pixelization", image, ratio=percent / 100)
 
 
 def _caption(image: Image.Image, rng: Generator, percent: int) -> Image.Image:
     colours = [((0, 0, 0), (255, 255, 255)), ((255, 255, 255), (0, 0, 0))]
     text, ground = colours[rng.integers(2)]
-    return augly.meme_format(
+    return _augly(
+        "meme_format",
         image,
         text=str(rng.choice(PHRASES)),
         caption_height=max(image.height * percent // 100, LEAST_CAPTION),
@@ -86,7 +92,8 @@ def _text(image: Image.Image, rng: Generator, amount: tuple[int, int]) -> Image.
     font = Path(utils.FONTS_DIR, f"{rng.choice(FONTS)}.ttf")
     known = _characters(font)
     tags = [str(rng.choice(TAGS)) for _ in range(lines)]
-    return augly.overlay_text(
+    return _augly(
+        "overlay_text",
         image,
         text=[[known[character] for character in tag] for tag in tags],
         font_file=str(font),
@@ -121,7 +128,8 @@ def _overlaid(
     files = [file for group in groups for file in _emoji(group)]
     right, bottom = max(1 - size * image.height / image.width, 0.0), 1 - size
     x, y = rng.integers(2, size=2) if corner else rng.uniform(size=2)
-    return augly.overlay_emoji(
+    return _augly(
+        "overlay_emoji",
         image,
         emoji_path=str(files[rng.integers(len(files))]),
         emoji_size=size,
@@ -131,19 +139,21 @@ def _overlaid(
     )
 
 
-def _screenshot(image: Image.Image, rng: Generator, amount: tuple[str, float]) -> Image.Image:
+def _screenshot(image: Image.Image, rng: Generator, percent: int) -> Image.Image:
     """AugLy's page of a phone or a browser, cut off again around the photo as people do."""
-    _, kept = amount
     template = str(rng.choice(["mobile.png", "web.png"]))
     with warnings.catch_warnings():
         # AugLy leaves its list of boxes open.
         warnings.simplefilter("ignore", ResourceWarning)
-        page = augly.overlay_onto_screenshot(
-            image, template_filepath=os.path.join(utils.SCREENSHOT_TEMPLATES_DIR, template)
+        page = _augly(
+            "overlay_onto_screenshot",
+            image,
+            template_filepath=str(Path(utils.SCREENSHOT_TEMPLATES_DIR, template)),
         )
     box = np.array(_boxes()[template])
-    cut = box + (np.array([0, 0, page.width, page.height]) - box) * kept
-    return page.crop(tuple(int(edge) for edge in cut))
+    cut = box + (np.array([0, 0, page.width, page.height]) - box) * percent / 100
+    left, top, right, bottom = (int(edge) for edge in cut)
+    return page.crop((left, top, right, bottom))
 
 
 @functools.cache
@@ -187,18 +197,23 @@ AUGLY: Final = (
         "perspective", _perspective, (2, 5, 9), "corners moved, deviation {} % of the shorter side"
     ),
     Kind("sharpen", _sharpen, (3, 8, 20), "factor {}"),
-    Kind("edge filter", _filter, tuple(FILTERS), "{}"),
+    Kind(
+        "edge filter",
+        _filter,
+        ("DETAIL", "EDGE_ENHANCE_MORE", "ModeFilter(7), like an oil painting"),
+        "{}",
+    ),
     Kind("pixelate", _pixelate, (60, 35, 20), "through {} % of each side"),
     Kind("caption", _caption, (12, 22, 38), "a band above, {} % of the height"),
-    Kind("text", _text, ((1, 8), (2, 13), (3, 20)), "{} lines of {} % of the shorter side"),
-    Kind("emoji", _stickers, ((1, 15), (1, 35), (3, 40)), "{} of {} % of the height"),
+    Kind("text", _text, ((1, 8), (2, 13), (3, 20)), "lines: {}, each {} % of the shorter side"),
+    Kind("emoji", _stickers, ((1, 15), (1, 35), (3, 40)), "emojis: {}, each {} % of the height"),
     Kind(
         "logo", _logo, ((12, 50), (20, 75), (35, 100)), "{} % of the height, {} % opaque, a corner"
     ),
     Kind(
         "screenshot",
         _screenshot,
-        (("nearly cut to the photo", 0.1), ("half cut", 0.5), ("the whole screen", 1.0)),
-        "{}: {} of what is round it",
+        (10, 50, 100),
+        "a phone's or a browser's page, cut to {} % of what is round the photo",
     ),
 )

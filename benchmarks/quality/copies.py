@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.quality.edit import STRENGTHS
-from benchmarks.quality.generator import KINDS
+from benchmarks.quality.generator import KINDS, MAKERS, made_by
 from benchmarks.quality.methods import Method, Similarity, inner
 from benchmarks.quality.peers import loaded
 from benchmarks.quality.pictures import BadDataError, Picture, open_photo, photos_in
@@ -61,6 +61,8 @@ class Copies:
     by_strength: Mapping[str, Found]
     by_edit: Mapping[str, Mapping[str, Found]]
     """By kind and strength."""
+    by_maker: Mapping[str, Found]
+    """The copies that AugLy made, and ours."""
     at_own_threshold: tuple[float, float] | None
     """(recall, precision) at the method's own threshold."""
 
@@ -122,6 +124,7 @@ def judge(similarity: Similarity, task: Task, own_threshold: float | None = None
             }
             for kind in pick.kinds()
         },
+        by_maker={maker: pick.found(has & pick.is_made_by(maker)) for maker in MAKERS},
         at_own_threshold=(
             None if own_threshold is None else measures.at_threshold(ranking, own_threshold)
         ),
@@ -160,6 +163,9 @@ class _Pick:
 
     def is_strength(self, strength: str) -> NDArray[np.bool_]:
         return np.asarray(self._strengths == strength)
+
+    def is_made_by(self, maker: str) -> NDArray[np.bool_]:
+        return np.asarray([made_by(kind) == maker for kind in self._names], np.bool_)
 
     def found(self, rows: NDArray[np.bool_]) -> Found:
         """Judge the chosen queries; for the precision of their answers those without a match count."""

@@ -10,13 +10,22 @@ from benchmarks.quality.edit import STRENGTHS
 from benchmarks.quality.figures import share
 from benchmarks.tables import Table
 
-COMPARED: Final = 3
-"""Methods beside the first in the table by edit."""
+READING: Final = (
+    "R@1: the match is strictly first. µAP: micro average precision over the ten best answers of all"
+    " queries in one list, as in the Image Similarity Challenge. Ties count against a method."
+)
+WAYS: Final = (
+    "Tuned, whitened: fitted on the references, without labels. With turns: searched with the"
+    " query's four quarter turns, of which the best counts."
+)
+BY_EDIT: Final = (
+    "Recall of an edit: at the scores where the answers to all queries together are 99 % and 99.9 %"
+    " right. µAP: over the copies of this edit and all photos without a match."
+)
 
 
 def overall(results: Mapping[str, Copies], task: Task) -> Table:
     """One line for each method."""
-    absent = int((task.truth < 0).sum())
     return Table(
         "Copies: all edits",
         (
@@ -35,22 +44,14 @@ def overall(results: Mapping[str, Copies], task: Task) -> Table:
             )
             for name, one in results.items()
         ],
-        (
-            f"{len(task.references):,} references, {len(task.queries) - absent:,} edited copies of"
-            f" {len(set(task.truth[task.truth >= 0].tolist())):,} of them, {absent:,} edited photos"
-            " that are not among them.",
-            "R@1: the match is strictly first. µAP: micro average precision over the ten best"
-            " answers of all queries in one list (Image Similarity Challenge). Ties count against a"
-            " method.",
-            "Tuned, whitened: fitted on the references, without labels. With turns: searched with"
-            " the query's four quarter turns, the best counts.",
-        ),
+        (_searched(task), READING, WAYS),
     )  # fmt: skip
 
 
 def by_edit(name: str, result: Copies) -> Table:
     """Where one method is strong and weak: a line for each kind of edit."""
     rows = [_line(kind, found, result.by_edit[kind]) for kind, found in result.by_kind.items()]
+    rows += [(f"**{maker}**", *_cells(one), "", "", "") for maker, one in result.by_maker.items()]
     rows.append(_line("**all**", result.overall, result.by_strength))
     return Table(
         f"Copies by edit: {name}",
@@ -59,10 +60,7 @@ def by_edit(name: str, result: Copies) -> Table:
             *(f"R@1, recall at 99 %: {strength}" for strength in STRENGTHS),
         ),
         rows,
-        (
-            "Recall of an edit: at the scores where the answers of all edits together are 99 % and"
-            " 99.9 % right. µAP: over the copies of this edit and all photos without a match.",
-        ),
+        (BY_EDIT,),
     )  # fmt: skip
 
 
@@ -76,15 +74,21 @@ def compared(results: Mapping[str, Copies], names: Sequence[str]) -> Table:
     )
 
 
-def _line(kind: str, found: Found, strengths: Mapping[str, Found]) -> tuple[str, ...]:
+def _searched(task: Task) -> str:
+    absent = int((task.truth < 0).sum())
+    asked = len(set(task.truth[task.truth >= 0].tolist()))
     return (
-        kind,
-        share(found.r_at_1),
-        share(found.u_ap),
-        share(found.recall[0]),
-        share(found.recall[1]),
-        *(_short(strengths[strength]) for strength in STRENGTHS),
+        f"{len(task.references):,} references, {len(task.queries) - absent:,} edited copies of"
+        f" {asked:,} of them, {absent:,} edited photos that are not among them."
     )
+
+
+def _line(kind: str, found: Found, strengths: Mapping[str, Found]) -> tuple[str, ...]:
+    return kind, *_cells(found), *(_short(strengths[strength]) for strength in STRENGTHS)
+
+
+def _cells(found: Found) -> tuple[str, ...]:
+    return share(found.r_at_1), share(found.u_ap), *map(share, found.recall)
 
 
 def _short(found: Found) -> str:
@@ -92,4 +96,5 @@ def _short(found: Found) -> str:
 
 
 def _pair(pair: tuple[float, float] | None) -> str:
-    return ", ".join(map(share, pair)) if pair else ""
+    shares = [share(one) for one in pair or ()]
+    return ", ".join(shares) if all(shares) else ""

@@ -27,21 +27,24 @@ GROUPS: Final = (
 """What combinations are drawn from: one edit of a group, in this order, as people work."""
 
 
-def _several(image: Image.Image, rng: Generator, amount: tuple[int, int]) -> Image.Image:
-    count, strength = amount
+def _several(image: Image.Image, rng: Generator, amount: tuple[int, str]) -> Image.Image:
+    count, word = amount
+    strength = STRENGTHS.index(word)
     for group in sorted(rng.choice(len(GROUPS), count, replace=False)):
         kind = _SINGLE[str(rng.choice(GROUPS[group]))]
         image = kind.make(image, rng, kind.amounts[strength])
     return image
 
 
+MAKERS: Final = ("ours", "AugLy", "both")
+_BY_AUGLY: Final = {kind.name for kind in AUGLY}
 _SINGLE: Final = {kind.name: kind for kind in (*OWN, *AUGLY)}
 KINDS: Final = _SINGLE | {
     "several": Kind(
         "several",
         _several,
-        ((2, 0), (3, 0), (3, 1)),
-        "{} edits of different groups, each at strength {} (0 mild, 1 medium)",
+        ((2, "mild"), (3, "mild"), (3, "medium")),
+        "{} edits of different groups, each {}",
     )
 }
 """Every kind by its name."""
@@ -56,16 +59,19 @@ def edited(image: Image.Image, kind: str, strength: str, *, seed: int, name: str
     return reencode(copy, int(rng.integers(60, 91))) if made.resaved else copy
 
 
+def made_by(kind: str) -> str:
+    """Return which of MAKERS a kind of edit is of."""
+    if kind == "several":
+        return "both"
+    return "AugLy" if kind in _BY_AUGLY else "ours"
+
+
 def table() -> Table:
     """Return what each kind does in each strength."""
-    augly = {kind.name for kind in AUGLY}
     return Table(
         "The edits",
         ("edit", "made by", *STRENGTHS),
-        [
-            (name, "AugLy" if name in augly else "Pillow, numpy", *kind.described())
-            for name, kind in KINDS.items()
-        ],
+        [(name, made_by(name), *kind.described()) for name, kind in KINDS.items()],
         (
             "Afterwards every copy but `jpeg` is saved as a JPEG of quality 60 to 90.",
             "`several` draws from both makers: "

@@ -21,7 +21,7 @@ def coefficients(target: Sequence[Point], source: Sequence[Point]) -> NDArray[np
         rows.append([x, y, 1, 0, 0, 0, -u * x, -u * y])
         rows.append([0, 0, 0, x, y, 1, -v * x, -v * y])
     wanted = np.asarray(source, np.float64).reshape(-1)
-    return np.linalg.solve(np.asarray(rows, np.float64), wanted)
+    return np.asarray(np.linalg.solve(np.asarray(rows, np.float64), wanted), np.float64)
 
 
 def warp(

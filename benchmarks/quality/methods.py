@@ -41,13 +41,13 @@ class Method:
 
 def inner(queries: Vectors, references: Vectors) -> Similarity:
     """Compare by inner products."""
-    return queries @ references.T
+    return np.asarray(queries @ references.T, np.float32)
 
 
 def best_turn(queries: Vectors, references: Vectors) -> Similarity:
     """Compare each of the query's quarter turns, (queries, 4 x D), and take the best."""
     turns = np.split(queries, TURNS, axis=1)
-    return np.maximum.reduce([inner(turn, references) for turn in turns])
+    return np.asarray(np.maximum.reduce([inner(turn, references) for turn in turns]), np.float32)
 
 
 def whitened(queries: Vectors, references: Vectors) -> Similarity:

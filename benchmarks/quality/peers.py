@@ -46,7 +46,7 @@ def network(label: str, name: str, weights: Path | None = None) -> Peer:
 
 def turned(peer: Peer) -> Peer:
     """Return the same network, describing each picture in its four quarter turns."""
-    return Peer(f"{peer.name}/turns", functools.partial(_turned, peer.make), turned=True)
+    return Peer(f"{peer.name}, with turns", functools.partial(_turned, peer.make), turned=True)
 
 
 def loaded(name: str, descriptor: Descriptor) -> Peer:

@@ -21,12 +21,13 @@ class Size:
     similar: int
     """Photos of each class."""
     frames: int
-    """Frames of each burst, evenly taken."""
+    """Frames of each burst, from its beginning."""
+    full: bool = False
 
 
-FULL: Final = Size(500, 13, 500, 500, crop_pairs=217, similar=1000, frames=40)
-"""6,500 copies: 75 of each kind and strength."""
+FULL: Final = Size(500, 13, 500, 500, crop_pairs=217, similar=1000, frames=40, full=True)
+"""6,500 copies: about 75 of each kind and strength."""
 QUICK_ISH: Final = Size(200, 9, 800, 200, crop_pairs=217, similar=12, frames=10)
-"""1,800 copies, 21 of each kind and strength; as many references as in full."""
+"""1,800 copies, about 21 of each kind and strength; as many references as in full."""
 QUICK: Final = Size(12, 7, 12, 8, crop_pairs=8, similar=3, frames=4)
-"""84 copies, one of each kind and strength."""
+"""84 copies, nearly one of each kind and strength."""
