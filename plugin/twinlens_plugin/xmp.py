@@ -185,7 +185,9 @@ class Exiftool:
         return bytes(said[: -len(ready)])
 
     def _running(self) -> subprocess.Popen[bytes]:
-        if self._process is None or self._process.poll() is not None:
+        if self._process is not None and self._process.poll() is not None:
+            self._stop()
+        if self._process is None:
             self._process = subprocess.Popen(
                 # -config with no name: a user's .ExifTool_config is not for us to run.
                 [self._program, "-config", "", "-stay_open", "True", "-@", "-"],

@@ -78,7 +78,10 @@ class DryRun:
 
     def _look(self, group: PlannedGroup, photo: PlannedPhoto) -> bytes | None:
         kept = _kept(group, photo)
-        self._guard.look(photo, kept)
+        if photo is group.keeper:
+            self._guard.root_of(photo.path)
+        else:
+            self._guard.look(photo, kept)
         for planned in (photo, *kept):
             if not unchanged_at_a_glance(planned):
                 read_as_planned(planned)  # another time, but perhaps the same bytes
