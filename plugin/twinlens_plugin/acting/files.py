@@ -318,7 +318,7 @@ def _opened(path: bytes) -> Iterator[BufferedReader]:
             raise UnreadableError(f"{shown(path)}: is no regular file. It is left alone.")
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise VanishedError(f"{shown(path)}: no such file. Run: twinlens scan") from error
+        raise VanishedError(f"{shown(path)}: no such file. Check the path.") from error
     except OSError as error:
         raise _unreadable(path, error) from error
     with open(descriptor, "rb") as handle:

@@ -13,7 +13,7 @@ import os
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 
-from twinlens.errors import PhotoError
+from twinlens.errors import PhotoError, VanishedError
 from twinlens.roots import Root, why_offline
 from twinlens_plugin.acting import files
 from twinlens_plugin.acting.files import Reading
@@ -83,6 +83,10 @@ def read_as_planned(photo: PlannedPhoto) -> Reading:
     """Read a file that should be as it was planned. Raises SkippedError where it is not."""
     try:
         reading = files.read(photo.path)
+    except VanishedError as error:
+        raise SkippedError(
+            f"{shown(photo.path)}: is gone since the plan was made. Run: twinlens scan"
+        ) from error
     except PhotoError as error:
         raise SkippedError(str(error)) from error
     if reading.sha256 != photo.sha256:

@@ -1,0 +1,197 @@
+"""twinlens check: what the library has of a card, and what is new."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.plugin.acting import state
+from tests.plugin.conftest import Built, Cli, Program, padded
+from twinlens import ledger, vectors
+from twinlens.errors import DecodeError
+
+FAR = [0.0] * 15 + [1.0]
+
+
+@pytest.fixture
+def card(tmp_path: Path) -> Path:
+    """A card with one photo."""
+    folder = tmp_path / "card" / "DCIM" / "100CANON"
+    folder.mkdir(parents=True)
+    return tmp_path / "card"
+
+
+def put(card: Path, name: str, data: bytes) -> Path:
+    """Write a photo to the card."""
+    path = card / "DCIM" / "100CANON" / name
+    path.write_bytes(data)
+    return path
+
+
+@pytest.fixture(autouse=True)
+def embedded(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """Stand in for the worker: a photo's bytes name its vector; return the paths that were embedded."""
+    asked: list[bytes] = []
+
+    def embed(_session: object, _model: object, paths: Sequence[bytes]) -> Iterator[object]:
+        for path in paths:
+            asked.append(path)
+            data = Path(os.fsdecode(path)).read_bytes()
+            if data == b"broken":
+                yield DecodeError(f"{os.fsdecode(path)}: is no image")
+            else:
+                near = [1.0, 0.01] if data.startswith(b"near") else FAR
+                yield vectors.encode(padded(near, data))
+
+    monkeypatch.setattr("twinlens_plugin.unseen.embed", embed)
+    return asked
+
+
+@pytest.fixture
+def library(built: Built) -> dict[str, Path]:
+    """Two photos of which the index knows."""
+    photos = {
+        "a": built.photo("a.jpg", data=b"a", vector=[1.0]),
+        "b": built.photo("b.jpg", data=b"b", vector=[0.0, 1.0]),
+    }
+    built.publish()
+    return photos
+
+
+def test_a_card_is_compared_with_the_library(
+    library: dict[str, Path], card: Path, twinlens: Cli, embedded: list[bytes]
+):
+    """The same bytes, a likeness, and something new; only what is unknown is embedded."""
+    same, like, new = (
+        put(card, "1.JPG", b"a"),
+        put(card, "2.JPG", b"near"),
+        put(card, "3.CR2", b"n"),
+    )
+    put(card, "notes.txt", b"no photo")
+    found = twinlens.json("check", card, code=3)
+    assert [(f["path"], f["status"], f["new"], f["match"]) for f in found] == [
+        (str(same), "identical", False, str(library["a"])),
+        (str(like), "like", True, str(library["a"])),
+        (str(new), "new", True, None),
+    ]
+    assert {"path", "status", "new", "match", "score", "deleted", "reason"} == set(found[0])
+    assert found[0]["score"] == 1.0
+    assert embedded == [os.fsencode(like), os.fsencode(new)]
+
+
+def test_people_read_a_line_for_each_and_the_sum(
+    library: dict[str, Path], card: Path, twinlens: Cli
+):
+    """What is there, with where; then how many."""
+    put(card, "1.JPG", b"a")
+    put(card, "2.JPG", b"near")
+    lines = twinlens("check", card, code=3).stdout.splitlines()
+    assert lines[0].split() == ["identical", f"{card}/DCIM/100CANON/1.JPG", str(library["a"])]
+    assert lines[1].startswith("like 1.00  ")
+    assert lines[2] == "2 photos: 1 in the library, 1 new, 1 of them like one that is there."
+
+
+def test_a_card_that_is_all_there_may_be_erased(
+    library: dict[str, Path], card: Path, twinlens: Cli, embedded: list[bytes]
+):
+    """Exit code 0, and no model is needed."""
+    put(card, "1.JPG", b"a")
+    put(card, "2.JPG", b"b")
+    assert twinlens("check", card).stdout.endswith("2 photos: 2 in the library, 0 new.\n")
+    assert embedded == []
+
+
+def test_new_photos_feed_xargs(library: dict[str, Path], card: Path, twinlens: Cli):
+    """--new -0 prints what the library may lack, and nothing is wrong with that."""
+    put(card, "1.JPG", b"a")
+    new = [put(card, name, name.encode()) for name in ("2 x.JPG", "3\n.JPG")]
+    listed = twinlens("check", "--new", "-0", card).stdout_bytes
+    assert listed == b"".join(os.fsencode(path) + b"\0" for path in new)
+
+
+def test_a_photo_that_was_deleted_is_new_and_says_so(
+    built: Built, library: dict[str, Path], card: Path, twinlens: Cli
+):
+    """The library has its bytes no more; that it once had them may be of interest."""
+    ledger.tombstone(built.catalogue, built.root.id, [b"a.jpg"], now=0)
+    put(card, "1.JPG", b"a")
+    (found,) = twinlens.json("check", card, code=3)
+    assert (found["status"], found["deleted"]) == ("new", str(library["a"]))
+
+
+def test_what_cannot_be_read_is_said_and_counts(
+    library: dict[str, Path], card: Path, twinlens: Cli
+):
+    """A broken photo is neither new nor there: exit code 1, and a script stops."""
+    put(card, "1.JPG", b"a")
+    broken = put(card, "2.JPG", b"broken")
+    result = twinlens("check", card, code=1)
+    assert f"{broken}: is no image" in result.stderr
+    assert "1 in the library, 0 new, 1 unreadable." in result.stdout
+    assert str(broken) not in twinlens("check", "--new", card, code=1).stdout
+
+
+def test_a_photo_of_the_library_is_no_copy_of_itself(
+    built: Built, library: dict[str, Path], twinlens: Cli
+):
+    """Asked about a watched folder, only other files count."""
+    twin = built.photo("sub/twin.jpg", data=b"a")
+    found = twinlens.json("check", library["a"], library["b"], code=3)
+    assert [(f["status"], f["match"]) for f in found] == [("identical", str(twin)), ("new", None)]
+
+
+def test_plain_surfaces_are_like_nothing(
+    built: Built, library: dict[str, Path], card: Path, twinlens: Cli
+):
+    """A black picture looks like every black picture."""
+    with built.catalogue.write_tx() as tx:
+        tx.execute("UPDATE contents SET flat = 1 WHERE id = ?", (built.content_id(library["a"]),))
+    put(card, "1.JPG", b"near")
+    (found,) = twinlens.json("check", card, code=3)
+    assert found["status"] == "new"
+
+
+def test_an_empty_library_lacks_everything(card: Path, twinlens: Cli):
+    """Before the first scan all is new."""
+    put(card, "1.JPG", b"a")
+    assert twinlens.json("check", card, code=3)[0]["status"] == "new"
+
+
+def test_nothing_is_written_to_the_card(
+    built: Built, library: dict[str, Path], card: Path, twinlens: Cli
+):
+    """Nor is anything added to the library."""
+    put(card, "1.JPG", b"a")
+    put(card, "2.JPG", b"near")
+    before = state(card), built.catalogue.value("SELECT count(*) FROM files")
+    twinlens("check", card, code=3)
+    assert (state(card), built.catalogue.value("SELECT count(*) FROM files")) == before
+
+
+def test_links_and_hidden_files_are_not_photos_of_the_card(
+    library: dict[str, Path], card: Path, twinlens: Cli
+):
+    """A scan would not read them either."""
+    (card / "loop").symlink_to(card)
+    put(card, "._1.JPG", b"x")
+    (card / ".Trashes").mkdir()
+    (card / ".Trashes" / "2.JPG").write_bytes(b"x")
+    assert twinlens.json("check", card) == []
+
+
+def test_names_of_any_bytes(library: dict[str, Path], card: Path, program: Program):
+    """In by a list, out by JSON."""
+    path = os.fsencode(card) + b"/\xff.jpg"
+    Path(os.fsdecode(path)).write_bytes(b"a")
+    done = program("check", "--files-from", "-", "-0", "--json", stdin=path + b"\0")
+    assert done.returncode == 0, done.stderr
+    assert b'"path_base64"' in done.stdout
+
+
+def test_a_photo_that_is_not_there(library: dict[str, Path], twinlens: Cli):
+    """One line, and the others are checked."""
+    result = twinlens("check", "/nowhere.jpg", library["b"], code=1)
+    assert "/nowhere.jpg: no such file" in result.stderr
