@@ -6,7 +6,7 @@ of it (``done``, ``failed``: taken back at once, ``undone``). A line that a cras
 synced, so that what it says had not begun.
 
 It is no table of the catalogue: it must be there when the catalogue is lost, and a person should be
-able to read it (docs/decisions/0011-the-journal-is-a-file.md).
+able to read it (docs/decisions/0012-the-journal-is-a-file.md).
 """
 
 from __future__ import annotations
