@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from PIL import ExifTags, Image
+
+from twinlens_worker.decode.origin import Origin, origin
 
 _LONGEST = 80
 """Characters of a camera's name that are kept; real ones have at most about 40."""
@@ -36,6 +39,9 @@ _TIMES = (
 """Never plain DateTime: that is when a program last saved the file."""
 
 
+_UNKNOWN = Origin()
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What the metadata says. ``orientation`` is EXIF's 1 to 8 (CIPA DC-008, tag 0x0112)."""
@@ -43,12 +49,14 @@ class Facts:
     orientation: int = 1
     taken_at: str | None = None
     camera: str | None = None
+    origin: Origin = _UNKNOWN
 
 
 def facts(image: Image.Image) -> Facts:
     """Return what an opened image's metadata says; broken metadata says nothing."""
     try:
-        return _facts(image.getexif())
+        exif = image.getexif()
+        return dataclasses.replace(_facts(exif), origin=origin(image, exif))
     except Exception:  # noqa: BLE001  metadata is an extra: whatever is wrong, the picture counts
         return Facts()
 

@@ -25,7 +25,7 @@ _PLUGINS = ("Bmp", "Gif", "Jpeg", "Jpeg2K", "Mpo", "Png", "Tiff", "WebP")
 _NAMES = {"MPO": "JPEG", "DIB": "BMP"}
 """Variants that people know by another name. MPO is JPEG with more pictures behind the first."""
 
-_UPRIGHT_BY_PILLOW = ("TIFF",)
+UPRIGHT_BY_PILLOW = ("TIFF",)
 """Formats whose plugin obeys the orientation itself. (That for HEIF does too, and resets the tag.)"""
 
 SIDEWAYS = 5
@@ -83,7 +83,7 @@ def read_picture(data: bytes, *, side: int, max_megapixels: int) -> Picture:
     image = Image.open(io.BytesIO(data), formats=FORMATS)
     width, height = image.size
     found = facts(image)
-    turn = 1 if image.format in _UPRIGHT_BY_PILLOW else found.orientation
+    turn = 1 if image.format in UPRIGHT_BY_PILLOW else found.orientation
     small = shrunk(image, data, side=side, max_megapixels=max_megapixels)
     return Picture(
         image=upright(small, turn),

@@ -32,6 +32,8 @@ LEAST_TEXTURE: Final = 3.0
 
 EXPLAINED: Final = 0.6
 """Correlation, motion undone, from which the motion of a block is believed."""
+STRANGE_BELOW: Final = 0.5
+"""The same, below which nothing explains a block."""
 NEAR: Final = 5
 """Blocks across that move together, or it was chance."""
 NO_MOTION: Final = 50.0
@@ -60,6 +62,7 @@ class Blocks:
 
     @property
     def spread(self) -> Floats:
+        """Standard deviation of each block, in levels."""
         return np.sqrt(self.variance)
 
     def correlation(self, other: Blocks) -> Floats:
@@ -92,6 +95,8 @@ class Overlap:
     share_a: float
     """Share of a's frame that b shows, 0 to 1."""
     share_b: float
+    fine: float
+    """Real pixels of the coarser picture for each pixel here, at most 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,22 +107,29 @@ class Judgement:
     share_b: float
     transform: Transform
     """The alignment after its refinement."""
-    inliers: int
+    distortion: float
+    """By how much it stretches one way more than the other, as a logarithm; 0 for scale and turn."""
+    fine: float
+    """Real pixels of the coarser picture for each pixel of the overlap, at most 1."""
     blocks: int
     """How many blocks have structure."""
     places: int
     """How many blocks there are."""
     agreement: tuple[float, ...]
-    """Correlation at the 10th, 25th, 50th and 75th percentile."""
+    """Correlation at the 10th, 25th and 50th percentile."""
+    calm: tuple[float, ...]
+    """The same at the 10th and 25th, away from what nothing explains: captions and stickers."""
     coarse: tuple[float, ...]
-    """The same at half the size."""
+    """The same at half the size, at the 10th, 25th and 50th."""
     moved: float
     """Share of blocks that a local shift explains and the alignment does not."""
     unexplained: float
     """Share of blocks that nothing explains: what was laid over, or another picture."""
+    disturbed: float
+    """Share of blocks at or beside one that nothing explains: little more where such lie together."""
     motion: tuple[float, ...]
-    """Remaining motion, at the 50th, 75th and 90th percentile, in thousandths of the overlap's
-    side."""
+    """Remaining motion away from such, at the 50th, 75th and 90th percentile, in thousandths of the
+    overlap's side."""
     agreeing: Floats
     """(SIDE / STEP, SIDE / STEP) correlation, NaN outside and where there is no structure."""
 
@@ -136,7 +148,7 @@ def judge(a: Sketch, b: Sketch, alignment: Alignment) -> Judgement | None:
             return None
         flow, rigid = _motion(overlap)
     remaining = flow[_GRID] if rigid is None else flow[_GRID] - rigid
-    return _measure(overlap, flow, remaining, transform, alignment.inliers)
+    return _measure(overlap, flow, remaining, transform, _distortion(a, b, transform))
 
 
 def _motion(overlap: Overlap) -> tuple[Floats, Floats | None]:
@@ -167,6 +179,7 @@ def lay_over(a: Sketch, b: Sketch, transform: Transform) -> Overlap | None:
         to_pixels,
         share_a,
         share_b,
+        fine,
     )
 
 
@@ -268,9 +281,20 @@ def _as_homography(motion: Floats) -> Transform:
     """Return the homography that moves the corner blocks so."""
     rows, columns = motion.shape[0] - 1, motion.shape[1] - 1
     corners = [(0, 0), (0, columns), (rows, columns), (rows, 0)]
-    here = np.array([(c * STEP + BLOCK // 2, r * STEP + BLOCK // 2) for r, c in corners], np.float32)
+    here = np.array(
+        [(c * STEP + BLOCK // 2, r * STEP + BLOCK // 2) for r, c in corners], np.float32
+    )
     there = here + np.array([motion[corner] for corner in corners], np.float32)
     return np.asarray(cv2.getPerspectiveTransform(here, there), np.float64)
+
+
+def _distortion(a: Sketch, b: Sketch, transform: Transform) -> float:
+    """Return the logarithms of the ratio of a transform's two scales and of its depths, together."""
+    pixels = np.diag([*b.size, 1.0]) @ transform @ np.diag([1 / a.size[0], 1 / a.size[1], 1.0])
+    depths = np.array([[0, 0], [1, 0], [0, 1], [1, 1]]) * a.size @ pixels[2, :2] + pixels[2, 2]
+    scales = np.linalg.svd(pixels[:2, :2], compute_uv=False)
+    stretch = scales[0] / max(scales[1], 1e-9)
+    return float(np.log(stretch) + np.log(depths.max() / max(depths.min(), 1e-9)))
 
 
 def _in_unit(matrix: Transform, to_pixels: Transform) -> Transform:
@@ -278,30 +302,39 @@ def _in_unit(matrix: Transform, to_pixels: Transform) -> Transform:
 
 
 def _measure(
-    overlap: Overlap, flow: Floats, remaining: Floats, transform: Transform, inliers: int
+    overlap: Overlap, flow: Floats, remaining: Floats, transform: Transform, distortion: float
 ) -> Judgement:
     a, b = overlap.a, overlap.b
     inner = cv2.erode(overlap.mask, _square(BLOCK), borderValue=0)[_GRID] > 0
     structured = inner & (np.maximum(a.spread, b.spread) > LEAST_TEXTURE)
     aligned = a.correlation(b)
     explained = a.correlation(Blocks(_moved(b.luma, flow)))
-    motion = _coherent(remaining, structured & (explained > EXPLAINED)) * (1000 / SIDE)
+    strange = structured & (explained < STRANGE_BELOW)
+    calm = structured & ~_beside(strange)
+    motion = _coherent(remaining, calm & (explained > EXPLAINED)) * (1000 / SIDE)
     count = int(structured.sum())
-    moved = structured & (explained - aligned > 0.15)
     return Judgement(
-        overlap.share_a,
-        overlap.share_b,
-        transform,
-        inliers,
-        count,
-        int(inner.sum()),
-        _quantiles(aligned[structured], (0.1, 0.25, 0.5, 0.75)),
-        _quantiles(_coarse(overlap), (0.1, 0.25, 0.5, 0.75)),
-        float(moved.sum()) / max(count, 1),
-        float((structured & (explained < 0.5)).sum()) / max(count, 1),
-        _quantiles(motion, (0.5, 0.75, 0.9), NO_MOTION),
-        np.where(structured, aligned, np.nan),
+        share_a=overlap.share_a,
+        share_b=overlap.share_b,
+        transform=transform,
+        distortion=distortion,
+        fine=overlap.fine,
+        blocks=count,
+        places=int(inner.sum()),
+        agreement=_quantiles(aligned[structured], (0.1, 0.25, 0.5)),
+        calm=_quantiles(aligned[calm], (0.1, 0.25)),
+        coarse=_quantiles(_coarse(overlap), (0.1, 0.25, 0.5)),
+        moved=float((calm & (explained - aligned > 0.15)).sum()) / max(count, 1),
+        unexplained=float(strange.sum()) / max(count, 1),
+        disturbed=1 - float(calm.sum()) / max(count, 1),
+        motion=_quantiles(motion, (0.5, 0.75, 0.9), NO_MOTION),
+        agreeing=np.where(structured, aligned, np.nan),
     )
+
+
+def _beside(blocks: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return blocks and those up to two beside them: what is laid over confuses the flow so far."""
+    return cv2.dilate(blocks.astype(np.uint8), _square(5)) > 0
 
 
 def _coarse(overlap: Overlap) -> Floats:
@@ -324,7 +357,9 @@ def _coherent(blocks: Floats, where: NDArray[np.bool_]) -> Floats:
     return np.hypot(x, y)[where]
 
 
-def _quantiles(values: Floats, shares: tuple[float, ...], without: float = 0.0) -> tuple[float, ...]:
+def _quantiles(
+    values: Floats, shares: tuple[float, ...], without: float = 0.0
+) -> tuple[float, ...]:
     if not len(values):
         return (without,) * len(shares)
     ordered = np.sort(values)

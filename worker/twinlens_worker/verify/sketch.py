@@ -54,6 +54,7 @@ class Sketch:
         """Real pixels for each pixel of ``picture``, at most 1: less where it was scaled up."""
         self.picture = _scaled(thumbnail)
         self._features = features
+        self._made: Features | None = None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -64,8 +65,13 @@ class Sketch:
     def features(self) -> Features:
         """Local features."""
         if self._features is None:
-            self._features = extract(self.grey)
+            self._features = self._made = extract(self.grey)
         return self._features
+
+    def take_made(self) -> Features | None:
+        """Return, once, features that were made here and not given."""
+        made, self._made = self._made, None
+        return made
 
     @functools.cached_property
     def mirrored(self) -> Features:

@@ -1,0 +1,163 @@
+"""What was done to one of two photos of one shot, in fields and in words."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from twinlens_worker.verify.judge import STRANGE_BELOW, Judgement, Transform
+from twinlens_worker.verify.sketch import Sketch
+
+WHOLE: Final = 0.95
+"""Share of a frame from which all of it is there: alignments miss by a percent or two."""
+UPRIGHT: Final = 1.5
+"""Degrees of turn that are none."""
+RESIZED: Final = 0.03
+"""Difference in size that is none."""
+OVERLAID: Final = 0.03
+"""Share of the blocks that nothing explains from which something lies over the picture."""
+FLAT: Final = 0.5
+"""Share of flat pixels from which what was added around a picture is no picture itself."""
+PLAIN: Final = 0.97
+"""The same from which it has nothing written on it."""
+GREY: Final = 5.0
+COLOURED: Final = 12.0
+"""Mean distance, in 255 levels, of a picture's largest and smallest channel."""
+BRIGHTER: Final = 12.0
+CONTRAST: Final = 1.25
+
+Done = dict[str, Any]
+
+
+def describe(a: Sketch, b: Sketch, found: Judgement, sizes: tuple[int, int] | None) -> Done:
+    """Return what was done; ``sizes`` are the pixels of both originals, where known.
+
+    Order matters: it is that of the words.
+    """
+    pixels = in_pixels(a, b, found.transform)
+    done = _turned(pixels) | _framed(a, b, found)
+    if _overlaid(found):
+        done["overlay"] = round(found.unexplained, 2)
+    done |= _toned(a, b, found)
+    if not done and sizes:
+        ratio = (sizes[1] / sizes[0]) ** 0.5
+        if abs(ratio - 1) > RESIZED:
+            done["resized"] = round(ratio, 3)
+    return done
+
+
+def words(done: Done) -> str:
+    """Return what was done in words: ``rotated 90, crop to 42 %, grey``."""
+    return ", ".join(_phrase(name, value) for name, value in done.items() if name != "cropped")
+
+
+def in_pixels(a: Sketch, b: Sketch, transform: Transform) -> Transform:
+    """Return a transform of the unit square as one of pixels, where angles are angles."""
+    return np.asarray(
+        np.diag([*b.size, 1.0]) @ transform @ np.diag([1 / a.size[0], 1 / a.size[1], 1.0])
+    )
+
+
+def _phrase(name: str, value: Any) -> str:  # noqa: ANN401
+    if name == "rotated":
+        return f"rotated {value:g}"
+    if name in {"crop", "resized"}:
+        return f"{name} to {100 * value:.0f} %"
+    if name == "overlay":
+        return f"something over {100 * value:.0f} %"
+    return ", ".join(value) if name == "tone" else name
+
+
+def _turned(pixels: Transform) -> Done:
+    """Return the turn in degrees, clockwise, and whether it is mirrored (before it is turned)."""
+    linear = pixels[:2, :2].copy()
+    mirrored = bool(np.linalg.det(linear) < 0)
+    if mirrored:
+        linear[:, 0] *= -1
+    angle = float(np.degrees(np.arctan2(linear[1, 0] - linear[0, 1], linear[0, 0] + linear[1, 1])))
+    quarter = 90 * round(angle / 90)
+    angle = quarter if abs(angle - quarter) < UPRIGHT else round(angle, 1)
+    done: Done = {"rotated": angle % 360} if angle % 360 else {}
+    return done | ({"mirrored": True} if mirrored else {})
+
+
+def _framed(a: Sketch, b: Sketch, found: Judgement) -> Done:
+    """Return what happened to the frame: cropped, or something put around it."""
+    outer = {"a": found.share_a, "b": found.share_b}
+    pictures = {"a": a, "b": b}
+    back = np.linalg.inv(found.transform)
+    done: Done = {}
+    for name, other in (("a", "b"), ("b", "a")):
+        if outer[name] >= WHOLE:
+            continue
+        around = _around(pictures[name], found.transform if name == "b" else back)
+        if around is not None and around >= FLAT:
+            done["border" if around >= PLAIN else "caption"] = True
+        else:
+            done |= {"crop": round(outer[name], 2), "cropped": other}
+    return done
+
+
+def _around(picture: Sketch, to_this: Transform) -> float | None:
+    """Return the share of flat pixels in what the other does not show; None where that is little.
+
+    ``to_this`` takes the other's unit square to where it lies in this picture.
+    """
+    corners = np.array([[[0, 0], [1, 0], [1, 1], [0, 1]]], np.float64)
+    width, height = picture.size
+    shown = cv2.perspectiveTransform(corners, np.diag([width, height, 1.0]) @ to_this)[0]
+    outside = np.full((height, width), 255, np.uint8)
+    cv2.fillConvexPoly(outside, np.round(shown).astype(np.int32), 0)
+    outside = cv2.erode(outside, np.ones((7, 7), np.uint8), borderValue=255)
+    if np.count_nonzero(outside) < 0.01 * outside.size:
+        return None
+    steps = cv2.morphologyEx(picture.grey, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
+    return float((steps[outside > 0] < 16).mean())
+
+
+def _overlaid(found: Judgement) -> bool:
+    """Tell whether something lies over the picture: nothing explains it, and it lies together."""
+    strange = np.nan_to_num(found.agreeing, nan=1.0) < STRANGE_BELOW
+    _, _, parts, _ = cv2.connectedComponentsWithStats(strange.astype(np.uint8))
+    largest = parts[1:, cv2.CC_STAT_AREA].max() if len(parts) > 1 else 0
+    return found.unexplained >= OVERLAID and bool(largest >= OVERLAID / 2 * max(found.places, 1))
+
+
+def _toned(a: Sketch, b: Sketch, found: Judgement) -> Done:
+    """Return what happened to colours and light, of b against a."""
+    first, second = _same_view(a, b, found.transform)
+    if not len(first):
+        return {}
+    colours = [float((one.max(axis=1) - one.min(axis=1)).mean()) for one in (first, second)]
+    if min(colours) < GREY and max(colours) > COLOURED:
+        return {"grey": True}
+    means, spreads = [one.mean() for one in (first, second)], [one.std() for one in (first, second)]
+    tone = []
+    if abs(means[1] - means[0]) > BRIGHTER:
+        tone.append("brighter" if means[1] > means[0] else "darker")
+    contrast = spreads[1] / max(spreads[0], 1.0)
+    if max(contrast, 1 / max(contrast, 0.01)) > CONTRAST:
+        tone.append("more contrast" if contrast > 1 else "less contrast")
+    hue = (second.mean(axis=0) - means[1]) - (first.mean(axis=0) - means[0])
+    if float(np.abs(hue).max()) > BRIGHTER / 2:
+        tone.append("other colours")
+    return {"tone": tone} if tone else {}
+
+
+def _same_view(
+    a: Sketch, b: Sketch, transform: Transform
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return (N, 3) colours of places that both show, first of a, then of b."""
+    places = (np.stack(np.meshgrid(*2 * [np.arange(24)]), axis=-1).reshape(1, -1, 2) + 0.5) / 24
+    there = cv2.perspectiveTransform(places, transform)[0]
+    inside = ((there > 0) & (there < 1)).all(axis=1)
+    return _colours(a, places[0][inside]), _colours(b, there[inside])
+
+
+def _colours(picture: Sketch, places: NDArray[np.float64]) -> NDArray[np.float32]:
+    soft = cv2.blur(picture.picture, (9, 9))
+    x, y = (places * picture.size).astype(int).T
+    return np.asarray(soft[y, x], np.float32)
