@@ -141,6 +141,24 @@ def m005_flat(db: Database) -> None:
     db.table("contents").add_column("flat", int, not_null_default=0)
 
 
+def m006_tunings(db: Database) -> None:
+    """What was fitted to the library, and the pairs sought in a space that does not answer yet."""
+    # AUTOINCREMENT: a number is never used twice, or what one tuning was wanted for another would be.
+    db.execute(
+        "CREATE TABLE tunings (id INTEGER PRIMARY KEY AUTOINCREMENT,"
+        " model_id INTEGER NOT NULL REFERENCES models (id),"
+        " digest TEXT NOT NULL,"  # sha256 of the stored form
+        " fitted_at REAL NOT NULL, photos INTEGER NOT NULL,"
+        " tuning BLOB NOT NULL) STRICT"
+    )
+    db.table("tunings").create_index(["model_id"])
+    db.execute(
+        "CREATE TABLE pairs_next (model_id INTEGER NOT NULL, a INTEGER NOT NULL,"
+        " b INTEGER NOT NULL, score REAL NOT NULL,"
+        " PRIMARY KEY (model_id, a, b), CHECK (a < b)) STRICT, WITHOUT ROWID"
+    )
+
+
 def m007_labels(db: Database) -> None:
     """What a classifier names in a photo, for models whose labels are kept."""
     db.table("models").add_column("labels", int, not_null_default=0)  # whether they are kept
@@ -185,6 +203,7 @@ def m010_relations(db: Database) -> None:
     # By the newer content first, so that its features are made once for all its candidates.
     db.execute(
         "CREATE TABLE unverified (b INTEGER NOT NULL, a INTEGER NOT NULL, score REAL NOT NULL,"
+        " not_before REAL NOT NULL DEFAULT 0,"  # later than 0: its pictures could not be read
         " PRIMARY KEY (b, a), CHECK (a < b)) STRICT, WITHOUT ROWID"
     )
     db.table("unverified").create_index(["a"])
@@ -197,11 +216,9 @@ def m010_relations(db: Database) -> None:
         " VALUES (NEW.b, NEW.a, NEW.score); END"
     )
     contents = db.table("contents")
-    contents.add_column("pixels", bytes)  # hash of the small decoded picture and the photo's size
     contents.add_column("burst", str)  # Apple's BurstUUID, Google's BurstID
     contents.add_column("document", str)  # xmpMM:OriginalDocumentID, else DocumentID
     contents.add_column("derived_from", str)  # the document that xmpMM:DerivedFrom names
-    contents.create_index(["pixels"])
 
 
 def m011_to_win(db: Database) -> None:
@@ -216,6 +233,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     m003_vectors,
     m004_events,
     m005_flat,
+    m006_tunings,
     m007_labels,
     m008_decisions,
     m010_relations,

@@ -109,20 +109,37 @@ def relation(catalogue: Catalogue, first: int, second: int) -> Relation | None:
     return None if row is None else _relation(row)
 
 
-def unverified(catalogue: Catalogue, limit: int) -> list[Candidate]:
-    """Return up to ``limit`` pairs that wait to be compared, those of one newer content together."""
-    rows = catalogue.rows("SELECT a, b, score FROM unverified ORDER BY b, a LIMIT ?", (limit,))
+def unverified(catalogue: Catalogue, limit: int, *, now: float) -> list[Candidate]:
+    """Return up to ``limit`` pairs to be compared now, those of one newer content together."""
+    rows = catalogue.rows(
+        "SELECT a, b, score FROM unverified WHERE not_before <= ? ORDER BY b, a LIMIT ?",
+        (now, limit),
+    )
     return [Candidate(**row) for row in rows]
 
 
 def are_verified(catalogue: Catalogue) -> bool:
-    """Tell whether no pair waits to be compared."""
-    return catalogue.value("SELECT 1 FROM unverified LIMIT 1") is None
+    """Tell whether each pair was compared, or put off since its pictures cannot be read."""
+    return catalogue.value("SELECT 1 FROM unverified WHERE not_before = 0 LIMIT 1") is None
 
 
-def store(tx: sqlite3.Connection, relation: Relation) -> None:
-    """Store what a comparison found; the pair no longer waits."""
+def put_off(tx: sqlite3.Connection, candidate: Candidate, *, until: float) -> None:
+    """Have a pair wait whose pictures cannot be read now."""
     tx.execute(
+        "UPDATE unverified SET not_before = ? WHERE a = ? AND b = ?",
+        (until, candidate.a, candidate.b),
+    )
+
+
+def store(tx: sqlite3.Connection, relation: Relation) -> bool:
+    """Store what a comparison found; the pair no longer waits.
+
+    Return whether it is news: the two exist still, and were no duplicates before.
+    """
+    before = tx.execute(
+        "SELECT kind FROM relations WHERE a = ? AND b = ?", (relation.a, relation.b)
+    ).fetchone()
+    stored = tx.execute(
         "INSERT INTO relations (a, b, kind, probability, detail, verifier)"
         # Forgotten while it was compared: then there is nothing to relate.
         " SELECT ?, ?, ?, ?, ?, ? WHERE (SELECT count(*) FROM contents WHERE id IN (?, ?)) = 2"
@@ -139,8 +156,15 @@ def store(tx: sqlite3.Connection, relation: Relation) -> None:
             relation.a,
             relation.b,
         ),
-    )
+    ).rowcount
     tx.execute("DELETE FROM unverified WHERE a = ? AND b = ?", (relation.a, relation.b))
+    return stored > 0 and (before is None or before["kind"] not in DUPLICATES)
+
+
+def has_older(catalogue: Catalogue, verifier: int) -> bool:
+    """Tell whether an older verifier judged some pair; read whole once, when a worker starts."""
+    sql = "SELECT 1 FROM relations WHERE verifier < ? LIMIT 1"
+    return catalogue.value(sql, (verifier,)) is not None
 
 
 def verify_again(tx: sqlite3.Connection, verifier: int) -> int:

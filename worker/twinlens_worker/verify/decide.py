@@ -1,6 +1,6 @@
 """What two photos are to each other: their pictures compared, weighed with their metadata.
 
-1. ``same-pixels``: the small decoded pictures and the sizes are equal, and so is every pixel.
+1. ``same-pixels``: sizes and thumbnails are equal, and so is every pixel.
 2. ``pair``: one shot in two forms, RAW + JPEG or HEIC + JPEG, by folder, stem and capture time.
 3. ``copy`` or ``edit``: of one shot, most likely; an edit where something was done beside saving
    and resizing.
@@ -16,6 +16,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
+import cv2
+
 from twinlens import relations
 from twinlens.media import is_raw
 from twinlens.relations import Detail
@@ -29,6 +31,8 @@ VERIFIER: Final = 1
 
 LIKELY: Final = 0.5
 """Probability of one shot from which two photos are a copy or an edit of one another."""
+OTHER_DECODER: Final = 1.5
+"""Levels, of 255, by which the thumbnails of one picture in two formats differ, on average."""
 ALIGNED: Final = 0.6
 """Correlation, of half of the blocks at half the size, from which two photos show one scene."""
 
@@ -61,8 +65,8 @@ class Subject:
     files: tuple[File, ...] = ()
     pixels: int | None = None
     """Width times height."""
-    picture: bytes | None = None
-    """Hash of the small decoded picture and of the size."""
+    format: str | None = None
+    """``JPEG``, ``PNG``, ``RAW`` and so on."""
     flat: bool = False
     """No structure: never a copy by what it looks like."""
 
@@ -96,11 +100,11 @@ def decide(
         return Decision(relations.PAIR, 1.0, Detail(words=forms, score=score))
     if a.flat or b.flat:
         return _apart(a, b, Comparison(0.0, None), 0.0, score)
-    if a.picture is not None and a.picture == b.picture and same_pixels():
-        words = "same pixels, other metadata or file format"
+    first, second = sketches()
+    if _may_be_same_pixels(a, b, first, second) and same_pixels():
+        words = "same pixels, other metadata" + ("" if a.format == b.format else " and file format")
         identity = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
         return Decision(relations.SAME_PIXELS, 1.0, Detail(words, {}, 1.0, identity, score))
-    first, second = sketches()
     comparison = compare(first, second)
     probability = _weighed(comparison.probability, metadata.weight(a.metadata, b.metadata))
     if probability < LIKELY or comparison.found is None:
@@ -113,6 +117,18 @@ def decide(
         probability,
         _detail(describe.words(done) or "saved again", comparison, score, done),
     )
+
+
+def _may_be_same_pixels(a: Subject, b: Subject, first: Sketch, second: Sketch) -> bool:
+    """Tell whether it is worth to read both photos whole, 0.3 s CPU for two of 24 MP.
+
+    Thumbnails of equal pixels are equal; those of two formats nearly so, which are not decoded at
+    the same reduced scale.
+    """
+    if a.pixels is None or a.pixels != b.pixels or first.size != second.size:
+        return False
+    off = cv2.norm(first.picture, second.picture, cv2.NORM_L1) / first.picture.size
+    return off <= (0.0 if a.format == b.format else OTHER_DECODER)
 
 
 def _apart(
