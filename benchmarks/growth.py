@@ -21,6 +21,7 @@ from twinlens.catalogue import Catalogue
 from twinlens.library import Library
 from twinlens.settings import Settings, load_settings
 from twinlens.snapshot import snapshot_folder
+from twinlens.spaces import Space
 from twinlens_worker.indexer import Indexer
 
 FULL = (1_000, 10_000, 100_000)
@@ -96,7 +97,7 @@ def _add(size: int, filler: filling.Filler, indexer: Indexer) -> Costs:
 def _weigh(costs: Costs, catalogue: Catalogue, filler: filling.Filler) -> None:
     catalogue.value("PRAGMA wal_checkpoint(TRUNCATE)")
     costs.catalogue_bytes = catalogue.path.stat().st_size
-    folder = snapshot_folder(Library(catalogue.path.parent).index, filler.model)
+    folder = snapshot_folder(Library(catalogue.path.parent).index, Space(filler.model))
     costs.index_bytes = sum(path.stat().st_size for path in folder.iterdir())
 
 

@@ -32,6 +32,7 @@ from twinlens.filestat import FileStat
 from twinlens.library import Library
 from twinlens.models import Model
 from twinlens.roots import Root, add_root
+from twinlens.spaces import Space
 
 DIMENSION = 256
 COPIES = 0.05
@@ -156,11 +157,12 @@ def touch(path: Path) -> FileStat:
 def publish(catalogue: Catalogue, library: Library, model: Model) -> None:
     """Publish a snapshot of all vectors."""
     rows = catalogue.rows("SELECT content_id, vector FROM vectors ORDER BY content_id")
-    index = snapshot.new_index(model)
+    index = snapshot.new_index(Space(model))
     matrix = vectors.stack([row["vector"] for row in rows], DIMENSION)
     index.add(np.array([row["content_id"] for row in rows], dtype=np.uint64), matrix)
     seq = catalogue.value("SELECT max(seq) FROM log")
-    snapshot.publish(index, snapshot.snapshot_folder(library.index, model), model, seq=seq)
+    space = Space(model)
+    snapshot.publish(index, snapshot.snapshot_folder(library.index, space), space, seq=seq)
 
 
 def measure(built: Built, size: int, runs: int) -> Row:

@@ -14,7 +14,7 @@ from twinlens.catalogue import Catalogue
 from twinlens.errors import ModelError
 from twinlens.library import Library
 from twinlens.models import Model, all_models, get_model
-from twinlens.snapshot import snapshot_folder
+from twinlens.snapshot import model_folder
 
 ROWS = 20_000
 """Rows deleted within one transaction: others that write wait for less than a second."""
@@ -67,7 +67,7 @@ def forget(catalogue: Catalogue, library: Library, model: Model) -> None:
         _refuse_used(tx, model)
         tx.execute("DELETE FROM meta WHERE key GLOB ?", (f"*:{model.id}",))
         tx.execute("DELETE FROM models WHERE id = ?", (model.id,))
-    shutil.rmtree(snapshot_folder(library.index, model), ignore_errors=True)
+    shutil.rmtree(model_folder(library.index, model), ignore_errors=True)
 
 
 def _tables(catalogue: Catalogue) -> list[str]:
@@ -105,7 +105,7 @@ def _refuse_used(tx: sqlite3.Connection, model: Model) -> None:
 
 
 def _index_bytes(library: Library, model: Model) -> int:
-    folder = snapshot_folder(library.index, model)
+    folder = model_folder(library.index, model)
     if not folder.is_dir():
         return 0
-    return sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

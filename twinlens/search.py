@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from twinlens import snapshot, vectors
+from twinlens import snapshot, tunings, vectors
 from twinlens.catalogue import Catalogue
-from twinlens.errors import SnapshotError
+from twinlens.errors import SnapshotError, TuningError
 from twinlens.library import Library
 from twinlens.models import Model
+from twinlens.spaces import Space
 from twinlens.vectors import Vector
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ misses, where the graph takes 4 ms (measured, benchmarks/query.py)."""
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A content found, with its cosine similarity to the query, -1 to 1."""
+    """A content found, with its score, -1 to 1: see ``Space.scores``."""
 
     content_id: int
     score: float
@@ -49,23 +50,27 @@ class Searcher:
     def __init__(self, catalogue: Catalogue, library: Library, model: Model) -> None:
         """Open the current snapshot; where it is unusable, read all vectors instead.
 
-        ``problem`` then says why. The answers are the same, only slower.
+        ``problem`` then says why. The answers are the same, only slower; where it is the library's
+        tuning that is damaged, they are those of the model untuned. A tuning that takes this one's
+        place later is that of the next searcher.
         """
         self._catalogue = catalogue
         self._model = model
         self._index: Index | None = None
         self.problem: str | None = None
+        self._space = Space(model)
         seq = 0
         try:
-            folder = snapshot.snapshot_folder(library.index, model)
-            manifest, index = snapshot.open_snapshot(folder, model, view=True)
+            self._space = tunings.serving(catalogue, model)
+            folder = snapshot.snapshot_folder(library.index, self._space)
+            manifest, index = snapshot.open_snapshot(folder, self._space, view=True)
             if manifest.seq > self._last_commit():
                 raise SnapshotError(
                     f"{folder}: newer than the catalogue, which was restored from a backup."
                     " The worker rebuilds it."
                 )
             seq, self._index = manifest.seq, index
-        except SnapshotError as error:
+        except (SnapshotError, TuningError) as error:
             self.problem = str(error)
         self._seq = seq
         self._tail: tuple[int, _Tail] | None = None
@@ -74,7 +79,7 @@ class Searcher:
         """Return the ``k`` contents nearest to ``query`` of shape (D,), best first."""
         if k < 1:
             return []
-        query = vectors.project(query)
+        query = self._space.queries(query)
         tail = self._current_tail()
         hits = self._search_tail(tail, query, k)
         hits += self._search_snapshot(tail, query, k)
@@ -102,14 +107,13 @@ class Searcher:
         return _Tail(
             touched=frozenset(row["content_id"] for row in rows),
             ids=[content_id for content_id, _ in live],
-            matrix=vectors.project(matrix),
+            matrix=self._space.entries(matrix),
         )
 
-    @staticmethod
-    def _search_tail(tail: _Tail, query: Vector, k: int) -> list[Hit]:
+    def _search_tail(self, tail: _Tail, query: Vector, k: int) -> list[Hit]:
         if not tail.ids:
             return []
-        scores = tail.matrix @ query
+        scores = self._space.scores(tail.matrix @ query)
         best = np.argsort(-scores, kind="stable")[:k]
         return [Hit(tail.ids[i], float(scores[i])) for i in best]
 
@@ -122,5 +126,6 @@ class Searcher:
         overridden = int(np.count_nonzero(index.contains(touched))) if len(touched) else 0
         wanted = min(len(index), k + overridden)
         matches = index.search(query, wanted, exact=len(index) <= EXACT_BELOW)
-        pairs = zip(matches.keys.tolist(), matches.distances.tolist(), strict=True)
-        return [Hit(key, 1.0 - distance) for key, distance in pairs if key not in tail.touched]
+        scores = self._space.scores(1 - matches.distances)
+        pairs = zip(matches.keys.tolist(), scores.tolist(), strict=True)
+        return [Hit(key, score) for key, score in pairs if key not in tail.touched]

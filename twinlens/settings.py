@@ -17,6 +17,7 @@ from twinlens.errors import ConfigError
 ENV_PREFIX = "TWINLENS_"
 CONFIG_NAME = "config.toml"
 SIDECAR_STYLES = ("name", "stem")
+TUNE = ("auto", "off")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -89,6 +90,9 @@ class Settings:
 
     snapshot_tail: int = 2000
     """Commits after which the index snapshot is renewed."""
+
+    tune: str = "auto"
+    """Whether the library is tuned by itself as it grows: ``auto`` or ``off``."""
 
     keyword_root: str = "twinlens"
     """Above all keywords that are written to sidecars; ``|`` between its levels."""
@@ -237,6 +241,10 @@ def _checked(settings: Settings) -> Settings:
         raise ConfigError(
             f"config 'sidecar_style' has value '{settings.sidecar_style}'."
             f" Must be one of: {', '.join(SIDECAR_STYLES)}."
+        )
+    if settings.tune not in TUNE:
+        raise ConfigError(
+            f"config 'tune' has value '{settings.tune}'. Must be one of: {', '.join(TUNE)}."
         )
     if not all(settings.keyword_root.split("|")):
         raise ConfigError(

@@ -14,18 +14,19 @@ import errno
 import hashlib
 import json
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from twinlens.errors import SnapshotError
 from twinlens.models import Model
+from twinlens.spaces import Space
 
 if TYPE_CHECKING:
     from usearch.index import Index
 
 FORMAT = 1
-METRIC = "cos"
 DTYPE = "f16"
 CONNECTIVITY = 16
 EXPANSION_ADD = 128
@@ -52,23 +53,34 @@ class Manifest:
     dimension: int
     metric: str
     dtype: str
+    tuning: str
+    """Digest of the tuning that the entries were made with; empty where there is none."""
     seal: str = ""
     """sha256 of the other fields, hex."""
 
 
-def snapshot_folder(index: Path, model: Model) -> Path:
-    """Return the folder of a model's snapshots: one for each name and digest."""
+def model_folder(index: Path, model: Model) -> Path:
+    """Return the folder of all that is indexed of a model: one for each name and digest."""
     safe = "".join(c if c.isalnum() or c in "-_" else "-" for c in model.name)
     return index / f"{safe}-{model.digest[:12]}"
 
 
-def new_index(model: Model) -> Index:
-    """Return an empty index for a model's vectors: cosine distance, f16."""
+def snapshot_folder(index: Path, space: Space) -> Path:
+    """Return the folder of a space's snapshots: the model's, or one in it for a tuning.
+
+    So that the index of one space answers while that of the next is made.
+    """
+    folder = model_folder(index, space.model)
+    return folder / f"tuned-{space.tuning.digest[:12]}" if space.tuning else folder
+
+
+def new_index(space: Space) -> Index:
+    """Return an empty index, f16: cosine distance, or the inner product's in a tuned space."""
     from usearch.index import Index
 
     return Index(
-        ndim=model.dimension,
-        metric=METRIC,
+        ndim=space.dimension,
+        metric=space.metric,
         dtype=DTYPE,
         connectivity=CONNECTIVITY,
         expansion_add=EXPANSION_ADD,
@@ -76,7 +88,7 @@ def new_index(model: Model) -> Index:
     )
 
 
-def publish(index: Index, folder: Path, model: Model, *, seq: int, removed: int = 0) -> Manifest:
+def publish(index: Index, folder: Path, space: Space, *, seq: int, removed: int = 0) -> Manifest:
     """Write a snapshot that contains the log up to ``seq``; return its manifest.
 
     On any error (a full disk) the snapshot before it stays current. Raises OSError or
@@ -94,12 +106,13 @@ def publish(index: Index, folder: Path, model: Model, *, seq: int, removed: int 
             seq=seq,
             count=len(index),
             removed=removed,
-            catalogue=model.catalogue,
-            model=model.name,
-            digest=model.digest,
-            dimension=model.dimension,
-            metric=METRIC,
+            catalogue=space.model.catalogue,
+            model=space.model.name,
+            digest=space.model.digest,
+            dimension=space.dimension,
+            metric=space.metric,
             dtype=DTYPE,
+            tuning=space.mark,
         )
         manifest = dataclasses.replace(manifest, seal=_seal(manifest))
         temporary.rename(final)
@@ -114,10 +127,10 @@ def publish(index: Index, folder: Path, model: Model, *, seq: int, removed: int 
     return manifest
 
 
-def read_manifest(folder: Path, model: Model) -> Manifest:
+def read_manifest(folder: Path, space: Space) -> Manifest:
     """Return the manifest of the current snapshot.
 
-    Raises SnapshotError where it is missing, damaged, or of another model or metric.
+    Raises SnapshotError where it is missing, damaged, or of another model or tuning.
     """
     path = folder / MANIFEST
     try:
@@ -130,12 +143,13 @@ def read_manifest(folder: Path, model: Model) -> Manifest:
         raise SnapshotError(f"{path}: damaged. The worker rebuilds it.")
     expected = (
         FORMAT,
-        model.catalogue,
-        model.name,
-        model.digest,
-        model.dimension,
-        METRIC,
+        space.model.catalogue,
+        space.model.name,
+        space.model.digest,
+        space.dimension,
+        space.metric,
         DTYPE,
+        space.mark,
     )
     found = (
         manifest.format,
@@ -145,10 +159,11 @@ def read_manifest(folder: Path, model: Model) -> Manifest:
         manifest.dimension,
         manifest.metric,
         manifest.dtype,
+        manifest.tuning,
     )
     if found != expected:
         raise SnapshotError(
-            f"{path}: of another model, catalogue or format. The worker rebuilds it."
+            f"{path}: of another model, catalogue, tuning or format. The worker rebuilds it."
         )
     return manifest
 
@@ -166,27 +181,27 @@ def _seal(manifest: Manifest) -> str:
     return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
 
 
-def open_snapshot(folder: Path, model: Model, *, view: bool) -> tuple[Manifest, Index]:
+def open_snapshot(folder: Path, space: Space, *, view: bool) -> tuple[Manifest, Index]:
     """Verify and open the current snapshot, mapped (``view``) or loaded to be written to.
 
     A file that was replaced in between is looked up again. Raises SnapshotError.
     """
     missing = ""
     while True:
-        manifest = read_manifest(folder, model)
+        manifest = read_manifest(folder, space)
         path = folder / manifest.file
         try:
-            return manifest, _open(path, manifest, model, view=view)
+            return manifest, _open(path, manifest, space, view=view)
         except FileNotFoundError as error:
             if manifest.file == missing:
                 raise SnapshotError(f"{path}: missing. The worker rebuilds it.") from error
             missing = manifest.file
 
 
-def _open(path: Path, manifest: Manifest, model: Model, *, view: bool) -> Index:
+def _open(path: Path, manifest: Manifest, space: Space, *, view: bool) -> Index:
     if _sha256(path) != manifest.sha256:
         raise SnapshotError(f"{path}: its checksum is wrong. The worker rebuilds it.")
-    index = new_index(model)
+    index = new_index(space)
     try:
         kept = _kept(path)
         (index.view if view else index.load)(str(path))
@@ -196,7 +211,7 @@ def _open(path: Path, manifest: Manifest, model: Model, *, view: bool) -> Index:
         raise SnapshotError(
             f"{path}: cannot be opened: {error}. The worker rebuilds it."
         ) from error
-    if kept != (METRIC, DTYPE, manifest.dimension, manifest.count):
+    if kept != (manifest.metric, DTYPE, manifest.dimension, manifest.count):
         raise SnapshotError(
             f"{path}: does not hold what its manifest says. The worker rebuilds it."
         )
@@ -249,7 +264,19 @@ def _write_manifest(folder: Path, manifest: Manifest) -> None:
 def _remove_others(folder: Path, keep: str) -> None:
     """Remove older snapshots and what a killed writer left. Readers keep what they mapped."""
     for path in folder.iterdir():
-        if path.name not in (keep, MANIFEST):
+        if path.name not in (keep, MANIFEST) and not path.is_dir():
+            path.unlink(missing_ok=True)
+
+
+def remove_other_spaces(index: Path, space: Space) -> None:
+    """Remove the snapshots of all spaces of the model but this one. Readers keep what they mapped."""
+    folder, kept = model_folder(index, space.model), snapshot_folder(index, space)
+    if not kept.exists():
+        return
+    for path in folder.iterdir():
+        if path.is_dir() and path != kept:
+            shutil.rmtree(path, ignore_errors=True)
+        elif path.is_file() and folder != kept:
             path.unlink(missing_ok=True)
 
 

@@ -46,6 +46,8 @@ PRIOR: Final = 0.05
 """Weight of equal variances in the estimate where there are as many photos as numbers in a vector."""
 LANDMARKS: Final = 4096
 """Most photos that stand for the library."""
+SAMPLE: Final = 4 * LANDMARKS
+"""Most photos that the whitening is fitted to."""
 LEAST: Final = 64
 """Unlike photos below which nothing can be said of a library."""
 UNRELATED: Final = 1.5
@@ -111,11 +113,20 @@ class Tuning:
         turned, scales = self._scaled(vectors)
         return np.concatenate([turned * scales, -scales], axis=-1)
 
-    def scores(self, distances: NDArray[np.float32], copy_threshold: float) -> NDArray[np.float32]:
+    def scores(self, distances: NDArray[Any], copy_threshold: float) -> Vector:
         """Return scores, -1 to 1, for distances: 1 for none, ``copy_threshold`` at the edge."""
-        power = -math.log(1 - copy_threshold) / math.log(self.typical / self.edge)
         parts = np.maximum(distances, 0) / self.edge
-        return np.asarray(np.maximum(1 - (1 - copy_threshold) * parts**power, -1), np.float32)
+        lost = (1 - copy_threshold) * parts ** self._power(copy_threshold)
+        return _f32(np.maximum(1 - lost, -1))
+
+    def distance(self, score: float, copy_threshold: float) -> float:
+        """Return the distance that has this score."""
+        lost = (1 - score) / (1 - copy_threshold)
+        return float(self.edge * lost ** (1 / self._power(copy_threshold)))
+
+    def _power(self, copy_threshold: float) -> float:
+        """Return the power that brings ``typical`` to a score of 0."""
+        return -math.log(1 - copy_threshold) / math.log(self.typical / self.edge)
 
     def to_bytes(self) -> bytes:
         """Return the stored form: NumPy's own, without pickles."""
@@ -139,8 +150,9 @@ class Tuning:
         stream = io.BytesIO(blob)
         try:
             arrays = [np.load(stream, allow_pickle=False) for _ in range(5)]
-            (version, photos), levels = arrays[0].tolist(), arrays[1].tolist()
-            found = cls(*map(_f32, arrays[2:]), *levels, photos=photos)
+            (version, photos), (nearest, edge, typical) = arrays[0].tolist(), arrays[1].tolist()
+            centre, axes, landmarks = map(_f32, arrays[2:])
+            found = cls(centre, axes, landmarks, nearest, edge, typical, photos)
         except (ValueError, EOFError, TypeError, AttributeError) as error:
             raise TuningError(f"the stored tuning is damaged ({error}). {_CURE}") from error
         if version != FORMAT or stream.read(1) or not found._is_sound(dimension):
@@ -162,18 +174,21 @@ class Tuning:
         """Return turned vectors (..., d) and their scales (..., 1)."""
         turned = project((project(vectors) - self.centre) @ self.axes)
         near = _nearness(turned.reshape(-1, turned.shape[-1]), self.landmarks)
-        scales = 1 / (1 - np.minimum(near, np.float32(self.nearest)))
-        return turned, scales.reshape(*turned.shape[:-1], 1)
+        return turned, _scales(near, self.nearest).reshape(*turned.shape[:-1], 1)
 
 
-def fit(vectors: Vector, copy_threshold: float, seed: int = 0) -> Tuning:
+def fit(
+    vectors: Vector, copy_threshold: float, *, photos: int | None = None, seed: int = 0
+) -> Tuning:
     """Fit a tuning to raw vectors of shape (N, D) of a library's photos.
 
-    ``copy_threshold`` is the cosine from which the model calls two photos copies. Raises TuningError
-    where there are fewer than LEAST unlike photos, or where those are all equally far apart.
+    More than SAMPLE of them are of no use; ``photos`` says how many there are in all. From a cosine
+    of ``copy_threshold`` the model calls two photos copies. Raises TuningError where there are fewer
+    than LEAST unlike photos, or where those are all equally far apart.
     """
-    order = np.random.default_rng(seed).permutation(len(vectors))[: 4 * LANDMARKS]
-    sample = project(vectors[order])
+    if not 0 < copy_threshold < 1:
+        raise TuningError(f"a copy threshold of {copy_threshold} leaves nothing to tune.")
+    sample = project(vectors[np.random.default_rng(seed).permutation(len(vectors))[:SAMPLE]])
     apart = 1 - UNRELATED * (1 - copy_threshold)
     unlike = _unlike(sample[: 2 * LANDMARKS], apart)[:LANDMARKS]
     if len(unlike) < LEAST:
@@ -186,10 +201,10 @@ def fit(vectors: Vector, copy_threshold: float, seed: int = 0) -> Tuning:
     landmarks = _f32(project((unlike - centre) @ axes).astype(np.float16))
     near = _nearness(landmarks, landmarks)
     nearest = min(float(np.quantile(near, DENSEST)), 0.99)
-    edge, typical = _levels(landmarks, 1 / (1 - np.minimum(near, nearest)))
+    edge, typical = _levels(landmarks, _scales(near, nearest))
     if edge >= 0.95 * typical:
         raise TuningError("all photos are equally far apart: there is nothing to tune.")
-    return Tuning(centre, axes, landmarks, nearest, edge, typical, len(vectors))
+    return Tuning(centre, axes, landmarks, nearest, edge, typical, photos or len(vectors))
 
 
 def _unlike(units: Vector, apart: float) -> Vector:
@@ -235,6 +250,11 @@ def _nearness(rows: Vector, landmarks: Vector) -> Vector:
         top = np.partition(scores, -1 - NEIGHBOURS, axis=1)[:, -1 - NEIGHBOURS :]
         means[start : start + CHUNK] = (top.sum(axis=1) - top.max(axis=1)) / NEIGHBOURS
     return means
+
+
+def _scales(near: Vector, nearest: float) -> Vector:
+    """Return g of vectors to which unrelated photos come as near as ``near``."""
+    return _f32(1 / (1 - np.minimum(near, nearest)))
 
 
 def _levels(landmarks: Vector, scales: Vector) -> tuple[float, float]:

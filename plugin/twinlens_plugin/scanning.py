@@ -6,10 +6,10 @@ import os
 import time
 from collections.abc import Callable, Sequence
 
-from twinlens import dispatch
+from twinlens import dispatch, tunings
 from twinlens.broker import make_app
 from twinlens.catalogue import Catalogue
-from twinlens.errors import SnapshotError
+from twinlens.errors import SnapshotError, TuningError
 from twinlens.models import get_model
 from twinlens.roots import Root, list_roots
 from twinlens.snapshot import read_manifest, snapshot_folder
@@ -190,8 +190,9 @@ class Rebuild:
         if model is None or not self._catalogue.value("SELECT 1 FROM vectors LIMIT 1"):
             return True  # there will be one, or nothing to put in it
         try:
-            read_manifest(snapshot_folder(self._session.library.index, model), model)
-        except SnapshotError:
+            space = tunings.serving(self._catalogue, model)
+            read_manifest(snapshot_folder(self._session.library.index, space), space)
+        except (SnapshotError, TuningError):
             return False
         return True
 

@@ -13,6 +13,7 @@ from twinlens.forgetting import forget, stored_models
 from twinlens.labels import Label
 from twinlens.library import Library
 from twinlens.models import Model
+from twinlens.spaces import Space
 
 
 @pytest.fixture
@@ -26,7 +27,7 @@ def old(shelf: Shelf, model: Model, catalogue: Catalogue, library: Library) -> M
             (model.id, *contents[:2]),
         )
         set_meta(tx, f"pairs_seq:{model.id}", "3")
-    folder = snapshot.snapshot_folder(library.index, model)
+    folder = snapshot.snapshot_folder(library.index, Space(model))
     folder.mkdir(parents=True)
     (folder / "index").write_bytes(bytes(1000))
     return model
@@ -60,7 +61,7 @@ def test_all_of_it_goes(
         sql = f"SELECT count(*) FROM {table} WHERE model_id = ?"
         assert catalogue.value(sql, (old.id,)) == 0, table
     assert catalogue.meta(f"pairs_seq:{old.id}") is None
-    assert not snapshot.snapshot_folder(library.index, old).exists()
+    assert not snapshot.model_folder(library.index, old).exists()
     assert [stored.model for stored in stored_models(catalogue, library)] == [other]
     assert catalogue.value("SELECT count(*) FROM vectors") == 3
 

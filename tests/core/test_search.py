@@ -16,6 +16,7 @@ from twinlens.catalogue import Catalogue
 from twinlens.library import Library
 from twinlens.models import Model
 from twinlens.search import Hit, Searcher
+from twinlens.spaces import Space
 
 HALF = 2e-3
 """What f16 costs a cosine: the index stores unit vectors with 11 bits (measured, at most 1e-3)."""
@@ -53,11 +54,12 @@ def stored(catalogue: Catalogue, model: Model) -> dict[int, Any]:
 
 def publish(catalogue: Catalogue, library: Library, model: Model) -> None:
     """Publish a snapshot of all that is committed."""
-    index = snapshot.new_index(model)
+    index = snapshot.new_index(Space(model))
     for content, unit in stored(catalogue, model).items():
         index.add(content, unit, threads=1)
     seq = catalogue.value("SELECT coalesce(max(seq), 0) FROM log")
-    snapshot.publish(index, snapshot.snapshot_folder(library.index, model), model, seq=seq)
+    space = Space(model)
+    snapshot.publish(index, snapshot.snapshot_folder(library.index, space), space, seq=seq)
 
 
 def check(hits: list[Hit], catalogue: Catalogue, model: Model, query: Any, k: int) -> None:
@@ -140,7 +142,7 @@ def test_damaged_snapshot(damage: str, catalogue: Catalogue, library: Library, m
     """#4, #5: with an unusable snapshot the answers are the same, and ``problem`` says why."""
     for content in range(1, 30):
         put(catalogue, model, content, content)
-    folder = snapshot.snapshot_folder(library.index, model)
+    folder = snapshot.snapshot_folder(library.index, Space(model))
     if damage != "none yet":
         publish(catalogue, library, model)
         (file,) = folder.glob("*.usearch")

@@ -20,6 +20,7 @@ from twinlens import snapshot
 from twinlens.errors import SnapshotError
 from twinlens.models import Model
 from twinlens.snapshot import MANIFEST, open_snapshot, publish, read_manifest
+from twinlens.spaces import Space
 
 MODEL = Model(
     id=1,
@@ -31,6 +32,7 @@ MODEL = Model(
     weights=None,
     catalogue="c0ffee",
 )
+SPACE = Space(MODEL)
 
 
 def index_of(count: int, *, dimension: int = 16, metric: str = "cos", dtype: str = "f16") -> Any:
@@ -55,7 +57,7 @@ def self_hits(index: Any, count: int) -> None:
 def folder(tmp_path: Path) -> Path:
     """A folder with a snapshot of 100 vectors, up to number 7 of the log."""
     folder = tmp_path / "index"
-    publish(index_of(100), folder, MODEL, seq=7)
+    publish(index_of(100), folder, SPACE, seq=7)
     return folder
 
 
@@ -74,7 +76,7 @@ def rewrite(folder: Path, **fields: object) -> None:
 @pytest.mark.parametrize("view", [True, False])
 def test_round_trip(view: bool, folder: Path):
     """What was published is what is opened, mapped or loaded."""
-    manifest, index = open_snapshot(folder, MODEL, view=view)
+    manifest, index = open_snapshot(folder, SPACE, view=view)
     assert (manifest.seq, manifest.count, len(index)) == (7, 100, 100)
     self_hits(index, 100)
 
@@ -82,8 +84,8 @@ def test_round_trip(view: bool, folder: Path):
 @pytest.mark.parametrize("view", [True, False])
 def test_empty_index(view: bool, tmp_path: Path):
     """A library without photos has a snapshot of nothing."""
-    publish(snapshot.new_index(MODEL), tmp_path, MODEL, seq=0)
-    manifest, index = open_snapshot(tmp_path, MODEL, view=view)
+    publish(snapshot.new_index(SPACE), tmp_path, SPACE, seq=0)
+    manifest, index = open_snapshot(tmp_path, SPACE, view=view)
     assert (manifest.count, len(index)) == (0, 0)
 
 
@@ -91,7 +93,7 @@ def test_one_snapshot_is_kept(folder: Path):
     """Publishing removes the snapshot before, and what a killed writer left."""
     (folder / ".writing-99").write_bytes(b"left")
     (folder / "snapshot-1-00000000.usearch").write_bytes(b"old")
-    manifest = publish(index_of(120), folder, MODEL, seq=9)
+    manifest = publish(index_of(120), folder, SPACE, seq=9)
     assert names(folder) == sorted([MANIFEST, manifest.file])
 
 
@@ -99,7 +101,7 @@ def test_folder_for_each_model(tmp_path: Path):
     """Models of other names or weights have other folders, whatever their names hold."""
     other = dataclasses.replace(MODEL, digest="cd" * 32)
     odd = dataclasses.replace(MODEL, name="../../etc/x y")
-    folders = {snapshot.snapshot_folder(tmp_path, model) for model in (MODEL, other, odd)}
+    folders = {snapshot.snapshot_folder(tmp_path, Space(model)) for model in (MODEL, other, odd)}
     assert len(folders) == 3
     assert all(folder.parent == tmp_path for folder in folders)
 
@@ -109,7 +111,7 @@ def test_folder_for_each_model(tmp_path: Path):
 
 def test_flipped_bytes(folder: Path):
     """#4: a flipped bit in any region of the index file is seen before USearch reads it."""
-    path = folder / read_manifest(folder, MODEL).file
+    path = folder / read_manifest(folder, SPACE).file
     whole = path.read_bytes()
     places = {*range(128), *range(128, len(whole), 97), len(whole) - 1}
     for place in places:
@@ -117,9 +119,9 @@ def test_flipped_bytes(folder: Path):
         damaged[place] ^= 1 << place % 8
         path.write_bytes(damaged)
         with pytest.raises(SnapshotError, match="checksum"):
-            open_snapshot(folder, MODEL, view=True)
+            open_snapshot(folder, SPACE, view=True)
     path.write_bytes(whole)
-    open_snapshot(folder, MODEL, view=True)
+    open_snapshot(folder, SPACE, view=True)
 
 
 def test_flipped_bytes_in_the_manifest(folder: Path):
@@ -132,7 +134,7 @@ def test_flipped_bytes_in_the_manifest(folder: Path):
         damaged[place] ^= 1 << place % 8
         path.write_bytes(damaged)
         try:
-            manifest = read_manifest(folder, MODEL)
+            manifest = read_manifest(folder, SPACE)
         except SnapshotError:
             continue
         assert dataclasses.asdict(manifest) == before, place  # white space flipped
@@ -155,7 +157,7 @@ def test_manifest_that_is_none(text: str, folder: Path):
     """#4: a manifest that is no manifest is damage, not a crash."""
     (folder / MANIFEST).write_text(text)
     with pytest.raises(SnapshotError, match=r"damaged"):
-        open_snapshot(folder, MODEL, view=True)
+        open_snapshot(folder, SPACE, view=True)
 
 
 @pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(snapshot.Manifest)])
@@ -165,41 +167,41 @@ def test_junk_in_the_manifest(field: str, value: object, folder: Path):
     table = json.loads((folder / MANIFEST).read_text())
     (folder / MANIFEST).write_text(json.dumps(table | {field: value}))
     with pytest.raises(SnapshotError):
-        open_snapshot(folder, MODEL, view=True)
+        open_snapshot(folder, SPACE, view=True)
 
 
 @pytest.mark.parametrize("part", [0, 1, 63, 64, 1000, -1])
 def test_truncated_file(part: int, folder: Path):
     """#5: a snapshot that was cut short is refused."""
-    path = folder / read_manifest(folder, MODEL).file
+    path = folder / read_manifest(folder, SPACE).file
     path.write_bytes(path.read_bytes()[:part])
     for view in (True, False):
         with pytest.raises(SnapshotError):
-            open_snapshot(folder, MODEL, view=view)
+            open_snapshot(folder, SPACE, view=view)
 
 
 @pytest.mark.parametrize("part", [0, 1, 63, 1000, -1])
 def test_truncated_before_it_was_summed(part: int, folder: Path):
     """#5: a short file whose checksum fits is refused by what USearch says of it."""
-    path = folder / read_manifest(folder, MODEL).file
+    path = folder / read_manifest(folder, SPACE).file
     short = path.read_bytes()[:part]
     path.write_bytes(short)
     rewrite(folder, sha256=hashlib.sha256(short).hexdigest())
     for view in (True, False):
         with pytest.raises(SnapshotError):
-            open_snapshot(folder, MODEL, view=view)
+            open_snapshot(folder, SPACE, view=view)
 
 
 def test_missing_parts(folder: Path, tmp_path: Path):
     """#5: a missing file, manifest or folder is an error that says that it will be rebuilt."""
-    (folder / read_manifest(folder, MODEL).file).unlink()
+    (folder / read_manifest(folder, SPACE).file).unlink()
     with pytest.raises(SnapshotError, match=r"missing\. The worker rebuilds"):
-        open_snapshot(folder, MODEL, view=True)
+        open_snapshot(folder, SPACE, view=True)
     (folder / MANIFEST).unlink()
     with pytest.raises(SnapshotError, match="no snapshot yet"):
-        open_snapshot(folder, MODEL, view=True)
+        open_snapshot(folder, SPACE, view=True)
     with pytest.raises(SnapshotError, match="no snapshot yet"):
-        open_snapshot(tmp_path / "none", MODEL, view=True)
+        open_snapshot(tmp_path / "none", SPACE, view=True)
 
 
 # Others' snapshots
@@ -217,17 +219,18 @@ def test_missing_parts(folder: Path, tmp_path: Path):
 def test_snapshot_of_another(other: dict[str, Any], folder: Path):
     """#8: a snapshot of another model, or of another catalogue, in the right place is refused."""
     with pytest.raises(SnapshotError, match="of another model"):
-        open_snapshot(folder, dataclasses.replace(MODEL, **other), view=True)
+        open_snapshot(folder, Space(dataclasses.replace(MODEL, **other)), view=True)
 
 
 @pytest.mark.parametrize(
-    "fields", [{"metric": "ip"}, {"dtype": "f32"}, {"format": 2}, {"count": 99}]
+    "fields",
+    [{"metric": "ip"}, {"dtype": "f32"}, {"format": 2}, {"count": 99}, {"tuning": "ef" * 32}],
 )
 def test_manifest_that_says_something_else(fields: dict[str, Any], folder: Path):
     """#8: a manifest of another metric, type, format or count is refused."""
     rewrite(folder, **fields)
     with pytest.raises(SnapshotError):
-        open_snapshot(folder, MODEL, view=True)
+        open_snapshot(folder, SPACE, view=True)
 
 
 @pytest.mark.parametrize("view", [True, False])
@@ -236,18 +239,18 @@ def test_manifest_that_says_something_else(fields: dict[str, Any], folder: Path)
 )
 def test_file_of_another_metric(other: dict[str, Any], view: bool, tmp_path: Path):
     """#8: an index file of another metric, type or dimension under a good manifest is refused."""
-    publish(index_of(100, **other), tmp_path, MODEL, seq=7)
+    publish(index_of(100, **other), tmp_path, SPACE, seq=7)
     with pytest.raises(SnapshotError):
-        open_snapshot(tmp_path, MODEL, view=view)
+        open_snapshot(tmp_path, SPACE, view=view)
 
 
 def test_manifest_that_leads_elsewhere(folder: Path, tmp_path: Path):
     """A manifest that names a file outside of its folder is refused."""
-    name = read_manifest(folder, MODEL).file
+    name = read_manifest(folder, SPACE).file
     shutil.copy(folder / name, tmp_path / name)
     rewrite(folder, file=f"../{name}")
     with pytest.raises(SnapshotError):
-        open_snapshot(folder, MODEL, view=True)
+        open_snapshot(folder, SPACE, view=True)
 
 
 # Readers and writers
@@ -255,12 +258,12 @@ def test_manifest_that_leads_elsewhere(folder: Path, tmp_path: Path):
 
 def test_replaced_under_a_reader(folder: Path):
     """#6: a reader goes on with the snapshot that it mapped; reopening gives the new one."""
-    _, old = open_snapshot(folder, MODEL, view=True)
+    _, old = open_snapshot(folder, SPACE, view=True)
     self_hits(old, 100)
     for seq in range(8, 12):
-        publish(index_of(200), folder, MODEL, seq=seq)
+        publish(index_of(200), folder, SPACE, seq=seq)
         self_hits(old, 100)
-    manifest, new = open_snapshot(folder, MODEL, view=True)
+    manifest, new = open_snapshot(folder, SPACE, view=True)
     assert manifest.seq == 11
     self_hits(new, 200)
     self_hits(old, 100)
@@ -272,16 +275,17 @@ from pathlib import Path
 import numpy as np
 from twinlens import snapshot
 from twinlens.models import Model
+from twinlens.spaces import Space
 folder = Path(sys.argv[1])
-model = Model(1, "pocket", "ab" * 32, 16, 96, 0.9, None, "c0ffee")
-index = snapshot.new_index(model)
+space = Space(Model(1, "pocket", "ab" * 32, 16, 96, 0.9, None, "c0ffee"))
+index = snapshot.new_index(space)
 seq = int(sys.argv[2])
 numbers = np.random.default_rng(seq)
 print("ready", flush=True)
 while True:
     seq += 1
     index.add(seq, numbers.standard_normal(16).astype(np.float32), threads=1)
-    snapshot.publish(index, folder, model, seq=seq)
+    snapshot.publish(index, folder, space, seq=seq)
     print(seq, flush=True)
 """
 
@@ -293,7 +297,7 @@ def test_reader_beside_a_busy_writer(tmp_path: Path, start_python: Start):
     deadline = time.monotonic() + 1.5
     seen = set()
     while time.monotonic() < deadline:
-        manifest, index = open_snapshot(tmp_path, MODEL, view=True)
+        manifest, index = open_snapshot(tmp_path, SPACE, view=True)
         assert len(index) == manifest.count
         seen.add(manifest.seq)
     assert len(seen) > 3
@@ -305,21 +309,22 @@ from pathlib import Path
 import numpy as np
 from twinlens import snapshot
 from twinlens.models import Model
+from twinlens.spaces import Space
 folder = Path(sys.argv[1])
-model = Model(1, "pocket", "ab" * 32, 16, 96, 0.9, None, "c0ffee")
-index = snapshot.new_index(model)
+space = Space(Model(1, "pocket", "ab" * 32, 16, 96, 0.9, None, "c0ffee"))
+index = snapshot.new_index(space)
 vectors = np.random.default_rng(3).standard_normal((300, 16)).astype(np.float32)
 index.add(np.arange(300), vectors, threads=1)
 
 def publish_for_ever(seq, acknowledge):
     while True:
         seq += 1
-        snapshot.publish(index, folder, model, seq=seq)
+        snapshot.publish(index, folder, space, seq=seq)
         os.write(acknowledge, b"%d\\n" % seq)
 
 start = time.monotonic()
 for _ in range(5):
-    snapshot.publish(index, folder, model, seq=0)
+    snapshot.publish(index, folder, space, seq=0)
 usual = (time.monotonic() - start) / 5
 numbers = random.Random(3)
 acknowledged = 0
@@ -358,7 +363,7 @@ def test_writer_killed_at_any_time(tmp_path: Path, start_python: Start):
         acknowledged = int(answer)
         if acknowledged or (folder / MANIFEST).exists():
             torn += len(names(folder)) != 2
-            manifest, index = open_snapshot(folder, MODEL, view=True)
+            manifest, index = open_snapshot(folder, SPACE, view=True)
             assert manifest.seq in (acknowledged, acknowledged + 1)
             index.search(np.ones(16, np.float32), 3, threads=1)
             assert len(index) == manifest.count == 300
@@ -367,7 +372,7 @@ def test_writer_killed_at_any_time(tmp_path: Path, start_python: Start):
         child.stdin.flush()
     assert found > 20, "hardly any publish came to its end: this test shows little"
     assert torn > 10, "hardly any kill came in the middle: this test shows little"
-    manifest = publish(index_of(50), folder, MODEL, seq=found + 1)
+    manifest = publish(index_of(50), folder, SPACE, seq=found + 1)
     assert names(folder) == sorted([MANIFEST, manifest.file]), "what was left is not removed"
 
 
@@ -377,15 +382,16 @@ from pathlib import Path
 import numpy as np
 from twinlens import snapshot
 from twinlens.models import Model
+from twinlens.spaces import Space
 folder = Path(sys.argv[1])
-model = Model(1, "pocket", "ab" * 32, 16, 96, 0.9, None, "c0ffee")
-index = snapshot.new_index(model)
+space = Space(Model(1, "pocket", "ab" * 32, 16, 96, 0.9, None, "c0ffee"))
+index = snapshot.new_index(space)
 index.add(np.arange(1, 501), np.random.default_rng(1).standard_normal((500, 16)), threads=1)
 size = index.serialized_length
 for limit in (0, 1, 4096, size // 2, size - 5000, size - 4000, size - 100, size - 1):
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
     try:
-        snapshot.publish(index, folder, model, seq=8)
+        snapshot.publish(index, folder, space, seq=8)
     except (OSError, snapshot.SnapshotError) as error:
         print("refused")
     else:
@@ -402,7 +408,7 @@ def test_full_disk(folder: Path, start_python: Start):
     out, err = start_python(PUBLISH_LIMITED, folder).communicate(timeout=60)
     assert out.decode().splitlines() == ["refused"] * 8, err.decode()
     assert names(folder) == before
-    manifest, index = open_snapshot(folder, MODEL, view=True)
+    manifest, index = open_snapshot(folder, SPACE, view=True)
     assert manifest.seq == 7
     self_hits(index, 100)
 
@@ -421,8 +427,8 @@ def test_error_at_any_sync(step: int, folder: Path, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(os, "fsync", failing)
     with pytest.raises(OSError, match="Input/output"):
-        publish(index_of(120), folder, MODEL, seq=8)
+        publish(index_of(120), folder, SPACE, seq=8)
     assert calls == step
-    manifest, index = open_snapshot(folder, MODEL, view=True)
+    manifest, index = open_snapshot(folder, SPACE, view=True)
     assert (manifest.seq, len(index)) in ((7, 100), (8, 120))
     assert not [name for name in names(folder) if name.startswith(".")]

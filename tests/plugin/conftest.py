@@ -23,6 +23,7 @@ from twinlens.filestat import FileStat
 from twinlens.library import Library
 from twinlens.models import Model
 from twinlens.roots import Root, add_root
+from twinlens.spaces import Space
 from twinlens_plugin.main import cli
 
 DIMENSION = 16
@@ -141,18 +142,18 @@ class Built:
     def publish(self) -> None:
         """Publish an index snapshot of all vectors, as the worker does."""
         rows = self.catalogue.rows("SELECT content_id, vector FROM vectors ORDER BY content_id")
-        index = snapshot.new_index(self.model)
+        index = snapshot.new_index(Space(self.model))
         matrix = vectors.stack([row["vector"] for row in rows], DIMENSION)
         index.add(np.array([row["content_id"] for row in rows], dtype=np.uint64), matrix)
         last = self.catalogue.value("SELECT max(seq) FROM log")
-        snapshot.publish(index, self.snapshots, self.model, seq=last)
+        snapshot.publish(index, self.snapshots, Space(self.model), seq=last)
         with self.catalogue.write_tx() as tx:
             set_meta(tx, f"pairs_seq:{self.model.id}", str(last))
 
     @property
     def snapshots(self) -> Path:
         """Folder of the model's snapshots."""
-        return snapshot.snapshot_folder(self.library.index, self.model)
+        return snapshot.snapshot_folder(self.library.index, Space(self.model))
 
     def relative(self, path: Path) -> bytes:
         """Return a path as the catalogue has it: below the root."""

@@ -20,6 +20,7 @@ from twinlens.messages import ModelRef
 from twinlens.models import Model
 from twinlens.search import Searcher
 from twinlens.settings import Settings
+from twinlens.spaces import Space
 from twinlens_worker.commit import commit
 from twinlens_worker.indexer import Indexer, open_indexer
 from twinlens_worker.indexing import IndexingThread
@@ -136,7 +137,7 @@ def test_unusable_snapshot_is_rebuilt(
     """Bit rot, truncation or loss of a snapshot costs a rebuild and nothing else (#4, #5, #8)."""
     add(range(1, 40))
     _index(catalogue, library, settings, model)
-    folder = snapshot.snapshot_folder(library.index, model)
+    folder = snapshot.snapshot_folder(library.index, Space(model))
     [path] = folder.glob("*.usearch")
     raw = bytearray(path.read_bytes())
     if damage == "flip":
@@ -191,7 +192,9 @@ def test_churn_leads_to_a_rebuild_with_full_recall(
         tx.execute("UPDATE files SET missing_since = 0 WHERE id < 1200")
     contents.housekeep(catalogue, now=90 * 86_400.0, tombstone_days=30)
     indexer = _index(catalogue, library, settings, model)
-    manifest = snapshot.read_manifest(snapshot.snapshot_folder(library.index, model), model)
+    manifest = snapshot.read_manifest(
+        snapshot.snapshot_folder(library.index, Space(model)), Space(model)
+    )
     assert manifest.removed <= 0.2 * 1000
     assert manifest.count == 300
     assert indexer.behind == 0

@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from twinlens import pairs, snapshot, vectors
+from twinlens import pairs, snapshot, tunings, vectors
 from twinlens.catalogue import Catalogue
-from twinlens.errors import SnapshotError
+from twinlens.errors import SnapshotError, TuningError
 from twinlens.events import add_duplicate
 from twinlens.library import Library
 from twinlens.models import Model
 from twinlens.settings import Settings
+from twinlens.spaces import Space
 from twinlens.vectors import Vector
 
 if TYPE_CHECKING:
@@ -43,11 +44,11 @@ CHURN = 0.2
 
 
 Scores = dict[tuple[int, int], float]
-"""Cosine similarity of contents ``(a, b)`` with a < b."""
+"""Scores of contents ``(a, b)`` with a < b; see ``Space.scores``."""
 
 
 class Indexer:
-    """Keeps one model's index. Use under ``library.lock("indexer")``."""
+    """Keeps the index of one model's serving space. Use under ``library.lock("indexer")``."""
 
     def __init__(
         self,
@@ -62,15 +63,13 @@ class Indexer:
         self._settings = settings
         self._clock = clock
         self.model = model
-        self._folder = snapshot.snapshot_folder(library.index, model)
+        self.space = self._choose_space()
+        self._folder = snapshot.snapshot_folder(library.index, self.space)
         self._removed = 0
         self._published = 0
         self._seq = 0
         self._index = self._load_or_rebuild()
-        if pairs.lower_floor(catalogue, settings, model):
-            log.info("the copy threshold is lower than before: looking for copies anew")
-        # The lowest ever wanted: a higher threshold set later must not leave gaps below it.
-        self._floor = pairs.kept_floor(catalogue, model) or 0.0
+        self._floor = self._lower_floor()
 
     @property
     def seq(self) -> int:
@@ -88,7 +87,7 @@ class Indexer:
             "SELECT seq, log.content_id, vector FROM log LEFT JOIN vectors"
             " ON vectors.content_id = log.content_id AND vectors.model_id = log.model_id"
             " WHERE log.model_id = ? AND seq > ? ORDER BY seq LIMIT ?",
-            (self.model.id, min(self._seq, pairs.sought(self._catalogue, self.model)), limit),
+            (self.model.id, min(self._seq, self._sought()), limit),
         )
         if not rows:
             return 0
@@ -107,16 +106,39 @@ class Indexer:
             return
         try:
             snapshot.publish(
-                self._index, self._folder, self.model, seq=self._seq, removed=self._removed
+                self._index, self._folder, self.space, seq=self._seq, removed=self._removed
             )
         except (OSError, SnapshotError) as error:
             log.warning("cannot write the index snapshot, the one before stays: %s", error)
             return
         self._published = self._seq
 
+    def _choose_space(self) -> Space:
+        """Return the space that answers; a damaged tuning is given up."""
+        try:
+            return tunings.serving(self._catalogue, self.model)
+        except TuningError as error:
+            log.warning("%s; going on without it", error)
+            damaged = tunings.serving_id(self._catalogue, self.model)
+            tunings.give_up(self._catalogue, self.model, damaged)
+            return Space(self.model)
+
+    def _lower_floor(self) -> float:
+        """Return the score from which pairs are kept.
+
+        The lowest ever wanted: a higher threshold set later must not leave gaps below it.
+        """
+        if pairs.lower_floor(self._catalogue, self._settings, self.model):
+            log.info("the copy threshold is lower than before: looking for copies anew")
+        return pairs.kept_floor(self._catalogue, self.model) or 0.0
+
+    def _sought(self) -> int:
+        """Return the log number up to which pairs were sought."""
+        return pairs.sought(self._catalogue, self.model)
+
     def _load_or_rebuild(self) -> Index:
         try:
-            manifest, index = snapshot.open_snapshot(self._folder, self.model, view=False)
+            manifest, index = snapshot.open_snapshot(self._folder, self.space, view=False)
         except SnapshotError as error:
             if self._folder.exists():
                 log.warning("building the index anew: %s", error)
@@ -131,12 +153,12 @@ class Indexer:
 
     def _rebuild(self) -> Index:
         """Build the index from the catalogue's vectors up to now."""
-        index = snapshot.new_index(self.model)
+        index = snapshot.new_index(self.space)
         with self._catalogue.read_tx():
             self._seq = self._catalogue.value("SELECT coalesce(max(seq), 0) FROM log") or 0
             for ids, blobs in self._stored_vectors():
-                matrix = vectors.project(vectors.stack(blobs, self.model.dimension))
-                index.add(np.array(ids, dtype=np.uint64), matrix)
+                raw = vectors.stack(blobs, self.model.dimension)
+                index.add(np.array(ids, dtype=np.uint64), self.space.entries(raw))
         self._removed = 0
         self._published = -1  # whatever is on disk is to be replaced
         return index
@@ -160,38 +182,39 @@ class Indexer:
         """Bring the index to what the catalogue says of these contents, then store their pairs."""
         contents = {row["content_id"]: row["vector"] for row in rows}
         live = {key: blob for key, blob in contents.items() if blob is not None}
-        matrix = vectors.project(vectors.stack(list(live.values()), self.model.dimension))
+        raw = vectors.stack(list(live.values()), self.model.dimension)
         for key in contents.keys() - live.keys():
             self._remove(key)
         keys = list(live)
         # A content's vector never changes under one model: what is there may stay.
         new = [position for position, key in enumerate(keys) if key not in self._index]
         if new:
-            self._index.add(np.array(keys, dtype=np.uint64)[new], matrix[new])
-        self._store_pairs(keys, self._find_pairs(keys, matrix), rows[-1]["seq"])
+            self._index.add(np.array(keys, dtype=np.uint64)[new], self.space.entries(raw[new]))
+        self._store_pairs(keys, self._find_pairs(keys, raw), rows[-1]["seq"])
 
     def _remove(self, key: int) -> None:
         if key in self._index:
             self._index.remove(key)  # never compact=True: recall .28 against .98 (faults.md)
             self._removed += 1
 
-    def _find_pairs(self, keys: Sequence[int], matrix: Vector) -> Scores:
+    def _find_pairs(self, keys: Sequence[int], raw: Vector) -> Scores:
         from usearch.index import Matches
 
         if not keys:
             return {}
         exact = len(self._index) <= EXACT_BELOW
         count = min(NEIGHBOURS + 1, len(self._index))
-        matches = self._index.search(matrix, count, exact=exact)
+        matches = self._index.search(self.space.queries(raw), count, exact=exact)
         # USearch answers a batch of one as if it were none.
         each = [matches] if isinstance(matches, Matches) else list(matches)
         scores: Scores = {}
         for key, found in zip(keys, each, strict=True):
-            near = found.distances <= 1.0 - self._floor
-            close = zip(found.keys[near].tolist(), found.distances[near].tolist(), strict=True)
-            for other, distance in close:
+            reached = self.space.scores(1 - found.distances)
+            near = reached >= self._floor
+            close = zip(found.keys[near].tolist(), reached[near].tolist(), strict=True)
+            for other, score in close:
                 if other != key:
-                    scores[min(key, other), max(key, other)] = min(1.0, 1.0 - distance)
+                    scores[min(key, other), max(key, other)] = score
         return scores
 
     def _store_pairs(self, keys: Sequence[int], scores: Scores, seq: int) -> None:
@@ -241,5 +264,6 @@ def open_indexer(
     """
     with library.lock("indexer"):
         indexer = Indexer(catalogue, library, settings, model)
+        snapshot.remove_other_spaces(library.index, indexer.space)
         yield indexer
         indexer.publish()

@@ -14,6 +14,7 @@ from twinlens.models import Model, get_model, promote
 from twinlens.settings import Settings
 from twinlens_worker.indexer import Indexer, open_indexer
 from twinlens_worker.patience import is_full
+from twinlens_worker.tuner import Tuner
 
 log = logging.getLogger("twinlens.worker.indexer")
 
@@ -83,6 +84,7 @@ class IndexingThread:
         """Follow one model's log until stopped or until another model is the target."""
         with open_indexer(catalogue, self._library, self._settings, model) as indexer:
             quiet_since = self._clock()
+            tuner = Tuner(catalogue, self._library, self._settings, indexer)
             while True:
                 stopping = self._stop.is_set()
                 self._wake.clear()
@@ -93,7 +95,11 @@ class IndexingThread:
                     self.publish(indexer)
                 if stopping or get_model(catalogue, "target") != model:
                     return
-                self._wake.wait(POLL_SECONDS)
+                if tuner.step():
+                    if tuner.took_over:
+                        return
+                else:
+                    self._wake.wait(POLL_SECONDS)
 
     def _catch_up(self, catalogue: Catalogue, indexer: Indexer) -> int:
         """Replay all that the log holds; return how many entries."""

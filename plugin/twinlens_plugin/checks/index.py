@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from twinlens import snapshot, vectors
+from twinlens import snapshot, tunings, vectors
 from twinlens.catalogue import Catalogue
-from twinlens.errors import SnapshotError
+from twinlens.errors import SnapshotError, TuningError
 from twinlens.library import Library
 from twinlens.models import Model
+from twinlens.spaces import Space
 from twinlens_plugin.checks.finding import Problem
 from twinlens_plugin.output import plural
 
@@ -36,28 +37,35 @@ class IndexReport:
 def check_index(catalogue: Catalogue, library: Library, model: Model) -> IndexReport:
     """Verify the snapshot's checksum, then compare its entries with the vectors."""
     report = IndexReport()
-    folder = snapshot.snapshot_folder(library.index, model)
+    try:
+        space = tunings.serving(catalogue, model)
+    except TuningError as error:
+        text = str(error).partition(" Fit it anew")[0]
+        report.problems.append(Problem("tuning", text, "run: twinlens model tune"))
+        return report
+    folder = snapshot.snapshot_folder(library.index, space)
     if not (folder / snapshot.MANIFEST).exists():
         # Not wrong: until the worker writes one, all vectors are read from the catalogue.
         report.note = "no index snapshot yet: the worker writes one"
         return report
     try:
-        manifest, index = snapshot.open_snapshot(folder, model, view=True)
+        manifest, index = snapshot.open_snapshot(folder, space, view=True)
     except SnapshotError as error:
         report.problems.append(Problem("index", str(error), REPAIR))
         return report
     with catalogue.read_tx():
-        report.problems.extend(_compare(catalogue, model, index, manifest.seq))
+        report.problems.extend(_compare(catalogue, space, index, manifest.seq))
     return report
 
 
 def delete_snapshots(library: Library, model: Model) -> None:
     """Delete a model's snapshots. They are a cache: the worker makes a new one."""
-    shutil.rmtree(snapshot.snapshot_folder(library.index, model), ignore_errors=True)
+    shutil.rmtree(snapshot.model_folder(library.index, model), ignore_errors=True)
 
 
-def _compare(catalogue: Catalogue, model: Model, index: Index, seq: int) -> Iterator[Problem]:
+def _compare(catalogue: Catalogue, space: Space, index: Index, seq: int) -> Iterator[Problem]:
     """Replay the log's tail over the snapshot's keys; what comes out must be the vectors."""
+    model = space.model
     touched = {
         row[0]
         for row in catalogue.iterate(
@@ -77,12 +85,12 @@ def _compare(catalogue: Catalogue, model: Model, index: Index, seq: int) -> Iter
     if extra := settled - stored:
         text = f"{plural(len(extra), 'entry', 'entries')} without a vector in the catalogue"
         yield Problem("index", text, REPAIR)
-    if wrong := _different(catalogue, model, index, settled & stored):
+    if wrong := _different(catalogue, space, index, settled & stored):
         text = f"{plural(wrong, 'entry differs', 'entries differ')} from the catalogue's vector"
         yield Problem("index", text, REPAIR)
 
 
-def _different(catalogue: Catalogue, model: Model, index: Index, contents: set[int]) -> int:
+def _different(catalogue: Catalogue, space: Space, index: Index, contents: set[int]) -> int:
     import numpy as np
 
     wrong = 0
@@ -92,10 +100,10 @@ def _different(catalogue: Catalogue, model: Model, index: Index, contents: set[i
         rows = catalogue.rows(
             "SELECT content_id, vector FROM vectors WHERE model_id = ?"  # noqa: S608
             f" AND content_id IN ({','.join('?' * len(some))}) ORDER BY content_id",
-            [model.id, *some],
+            [space.model.id, *some],
         )
         kept = np.asarray(index.get(np.array([r[0] for r in rows], dtype=np.uint64)))
-        asked = vectors.stack([r[1] for r in rows], model.dimension)
+        asked = space.entries(vectors.stack([r[1] for r in rows], space.model.dimension))
         cosine = (vectors.project(asked) * vectors.project(kept.astype(np.float32))).sum(axis=1)
         wrong += int((cosine < CLOSE_ENOUGH).sum())
     return wrong

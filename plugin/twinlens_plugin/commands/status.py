@@ -9,10 +9,10 @@ from typing import Any
 
 import click
 
-from twinlens import dispatch, ledger, snapshot
+from twinlens import dispatch, ledger, snapshot, tunings
 from twinlens.broker import masked
 from twinlens.catalogue import Catalogue
-from twinlens.errors import SnapshotError
+from twinlens.errors import SnapshotError, TuningError
 from twinlens.models import Model, get_model, waiting
 from twinlens.roots import Root, list_roots
 from twinlens_plugin import output
@@ -49,8 +49,8 @@ def _facts(session: Session, catalogue: Catalogue) -> Facts:
         "photos": asdict(ledger.counts(catalogue)),
         "roots": [_root(catalogue, root) for root in list_roots(catalogue)],
         "model": {
-            "serving": _model(serving),
-            "target": _model(target),
+            "serving": _model(catalogue, serving),
+            "target": _model(catalogue, target),
             "waiting": asdict(waiting(catalogue)),
         },
         "index": _index(session, catalogue, serving) if serving else None,
@@ -75,7 +75,7 @@ def _root(catalogue: Catalogue, root: Root) -> Facts:
     }
 
 
-def _model(model: Model | None) -> Facts | None:
+def _model(catalogue: Catalogue, model: Model | None) -> Facts | None:
     if model is None:
         return None
     return {
@@ -84,15 +84,23 @@ def _model(model: Model | None) -> Facts | None:
         "dimension": model.dimension,
         "copy_threshold": model.copy_threshold,
         "labels": model.labels,
+        "tuned": _tuning(catalogue, tunings.serving_id(catalogue, model)),
+        "tuning_wanted": _tuning(catalogue, tunings.wanted_id(catalogue, model)),
     }
+
+
+def _tuning(catalogue: Catalogue, tuning_id: int) -> Facts | None:
+    found = tunings.fitted(catalogue, tuning_id)
+    return {"photos": found.photos, "fitted_at": found.fitted_at} if found else None
 
 
 def _index(session: Session, catalogue: Catalogue, model: Model) -> Facts:
     vectors = catalogue.value("SELECT count(*) FROM vectors WHERE model_id = ?", (model.id,))
     try:
-        folder = snapshot.snapshot_folder(session.library.index, model)
-        manifest = snapshot.read_manifest(folder, model)
-    except SnapshotError as error:
+        space = tunings.serving(catalogue, model)
+        folder = snapshot.snapshot_folder(session.library.index, space)
+        manifest = snapshot.read_manifest(folder, space)
+    except (SnapshotError, TuningError) as error:
         return {"vectors": vectors, "snapshot": None, "behind": vectors, "problem": str(error)}
     behind = catalogue.value(
         "SELECT count(DISTINCT content_id) FROM log WHERE seq > ? AND model_id = ?",
@@ -137,11 +145,19 @@ def _ago(seconds: float) -> str:
     return "just now"
 
 
+def _tuned(model: Facts) -> str:
+    tuned, wanted = model["tuned"], model["tuning_wanted"]
+    if wanted != tuned:
+        on = f"tuned on {wanted['photos']:,} photos" if wanted else "untuned"
+        return f", soon {on}"
+    return f", tuned on {tuned['photos']:,} photos" if tuned else ""
+
+
 def _model_text(model: Facts) -> str:
     serving, target = model["serving"], model["target"]
     if serving is None:
         return "none yet"
-    text = f"{serving['name']} ({serving['digest'][:12]}, {serving['dimension']} numbers)"
+    text = f"{serving['name']} ({serving['digest'][:12]}, {serving['dimension']} numbers){_tuned(serving)}"
     away = model["waiting"]["away"]
     if target != serving:
         text += f", until {target['name']} ({target['digest'][:12]}) has caught up"
