@@ -19,7 +19,7 @@ from safetensors.torch import save_file
 from tests.end_to_end.conftest import Programs, age, make_photo, process_of, wait_until
 from tests.end_to_end.scenario import check_consistent
 
-PHOTOS = 24
+PHOTOS = 16
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def untrained(tmp_path: Path) -> Path:
     """Weights of a small classifier that nobody trained, but which is sure of what it says."""
     torch.manual_seed(5)
     state = torchvision.models.shufflenet_v2_x0_5(weights=None).state_dict()
-    state["fc.weight"] *= 3000
+    state["fc.bias"][559] = 10.0  # folding_chair, with 0.95 for whatever it sees
     path = tmp_path / "untrained.safetensors"
     save_file(state, path)
     return path
@@ -49,8 +49,8 @@ def test_killed_in_the_middle_of_a_change(programs: Programs, made: Path, untrai
     """Killed twice (SIGKILL) while another model embeds: the old one answers, then the new one, with labels."""
     switch(programs, made, "torchvision:shufflenet_v2_x0_5", untrained)
     named = programs.json("labels", made / "00.jpg")[0]["labels"]
-    assert named
-    assert sum(label["probability"] for label in named) <= 1.0 + 1e-3
+    assert [label["label"] for label in named] == ["folding_chair"]
+    assert named[0]["probability"] > 0.9
     found = {a["path"]: a["labels"] for a in programs.json("similar", made / "01.jpg", "-k", "99")}
     assert found[str(made / "00.jpg")] == named
     check_consistent(programs)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from twinlens.labels import Label
 from twinlens_worker.models.descriptor import Descriptor, DescriptorInfo
 from twinlens_worker.models.errors import BadOutputError
 
@@ -29,3 +30,24 @@ class GridDescriptor(Descriptor):
         if bad.any():
             raise BadOutputError("bad", rows=np.flatnonzero(bad).tolist(), vectors=vectors)
         return vectors
+
+
+class NamingDescriptor(GridDescriptor):
+    """One that also names photos: by the colour that is strongest."""
+
+    COLOURS = ("red", "green", "blue")
+
+    def embed_and_label(
+        self, images: NDArray[np.uint8]
+    ) -> tuple[NDArray[np.float32], list[tuple[Label, ...]]]:
+        """Embed as above; name the strongest of the three colours."""
+        means = images.reshape(len(images), -1, 3).mean(axis=1)
+        labels = [
+            (Label(self.COLOURS[int(mean.argmax())], round(float(mean.max() / 255), 4)),)
+            for mean in means
+        ]
+        try:
+            return self.embed(images), labels
+        except BadOutputError as error:
+            error.labels = labels
+            raise

@@ -15,7 +15,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from threading import Event
-from typing import Any
+from typing import Any, Protocol
 
 from celery import Celery
 from celery.exceptions import Reject
@@ -38,11 +38,12 @@ from twinlens.messages import (
     read_embed,
 )
 from twinlens.settings import Settings
+from twinlens_worker.background import Background
 from twinlens_worker.commit import commit_patiently
 from twinlens_worker.decode import DecoderPool
-from twinlens_worker.indexing import IndexingThread
 from twinlens_worker.local_models import LocalModels
 from twinlens_worker.local_socket import LocalSocket, answer_query
+from twinlens_worker.models.descriptor import Descriptor
 from twinlens_worker.pipeline import Pipeline
 from twinlens_worker.target import ensure_target, ref
 
@@ -68,7 +69,7 @@ def run_celery(settings: Settings, queues: Sequence[str]) -> None:
     # Waiting for a lost Redis never ends: workers come back by themselves.
     app.conf.broker_connection_max_retries = None
     library = Library(settings.library) if QUEUE_COMMIT in queues else None
-    models = LoadedModels(settings, library)
+    models = LoadedModels(settings, LocalModels(settings, library))
     with contextlib.ExitStack() as stack:
         stack.callback(models.close)
         if QUEUE_EMBED in queues:
@@ -102,6 +103,14 @@ def _arguments(queues: Sequence[str]) -> list[str]:
     return ["worker", "--pool=solo", f"--queues={','.join(queues)}", f"--hostname={name}", *options]
 
 
+class ModelSource(Protocol):
+    """Where models are loaded from."""
+
+    def load(self, wanted: ModelRef) -> Descriptor:
+        """Load a model. Raises ModelError."""
+        ...
+
+
 class LoadedModels:
     """The models in use, loaded when first asked for.
 
@@ -109,10 +118,9 @@ class LoadedModels:
     answered with the other, by turns.
     """
 
-    def __init__(self, settings: Settings, library: Library | None = None) -> None:
-        """``library`` is given on the owner's computer alone."""
+    def __init__(self, settings: Settings, models: ModelSource) -> None:
         self._settings = settings
-        self._models = LocalModels(settings, library)
+        self._models = models
         self._pipelines: OrderedDict[ModelRef, Pipeline] = OrderedDict()
         self._decoders: DecoderPool | None = None
         self._lock = threading.RLock()  # the local socket asks from a thread of its own
@@ -192,18 +200,18 @@ def _commit_side(app: Celery, settings: Settings, models: LoadedModels) -> Itera
     with library.lock("worker"), Catalogue.open(library.catalogue) as catalogue:
         target = ensure_target(catalogue, settings)
         # Without its indexer this worker would go on, and duplicates be sought no more.
-        indexing = IndexingThread(settings, _stop_celery)
-        indexing.start()
-        register_commit(app, catalogue, settings, indexing.wake)
+        background = Background(settings, _stop_celery)
+        background.start()
+        register_commit(app, catalogue, settings, background.wake)
         models.pipeline(ref(target))  # now, not at the first query
         listener = LocalSocket(library.socket, models.pipeline)
         try:
             yield
         finally:
             listener.close()
-            indexing.close()
-            if indexing.failure is not None:
-                raise indexing.failure
+            background.close()
+            if background.failure is not None:
+                raise background.failure
 
 
 def _stop_celery() -> None:
