@@ -47,6 +47,10 @@ EMBEDDED = st.builds(
     format=st.none() | TEXT,
     taken_at=st.none() | TEXT,
     camera=st.none() | TEXT,
+    burst=st.none() | TEXT,
+    document=st.none() | TEXT,
+    derived_from=st.none() | TEXT,
+    sharpness=st.none() | st.floats(0, 2.0**62),
     labels=st.none() | st.lists(LABEL, max_size=MOST).map(tuple),
 )
 FAILED = st.builds(
@@ -181,7 +185,9 @@ def storable(value: Any) -> None:
 
 
 TEXTS = {"catalogue", "name", "digest", "root", "kind", "reason", "format", "taken_at", "camera"}
+TEXTS |= {"burst", "document", "derived_from"}
 OPTIONAL = {"catalogue", "vector", "width", "height", "format", "taken_at", "camera", "labels"}
+OPTIONAL |= {"sharpness", "burst", "document", "derived_from"}
 HAS_DEFAULT = OPTIONAL - {"vector"} | {"flat", "with_labels"}
 LISTS = {"photos", "embedded", "failed", "labels"}
 
@@ -195,6 +201,7 @@ def may_stand(junk: object, path: tuple[Any, ...]) -> bool:
         (junk is None and name in OPTIONAL)
         or (junk == "%%%" and name in TEXTS)
         or (junk == [] and name in LISTS)
+        or (junk == 1.5 and name == "sharpness")
         or (junk is True and name in {"permanent", "flat", "with_labels", "v"})
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from twinlens.catalogue import Catalogue
 CONTENTS = st.integers(1, 5)
 KINDS = st.sampled_from(["same-pixels", "copy", "edit", "burst", "pair", "similar"])
 VERDICTS = st.sampled_from(["not-duplicates", "same"])
-PAIRS = st.tuples(CONTENTS, CONTENTS).filter(lambda pair: pair[0] < pair[1])
+PAIRS = st.sampled_from(list(itertools.combinations(range(1, 6), 2)))
 
 
 def sha256(content: int) -> bytes:
