@@ -2,8 +2,9 @@
 
 1. The bytes are hashed: a file of the library with the same bytes is *identical*. 2. What is left is
 embedded and looked for: where the library has nothing like it, it is *new*. 3. What looks like a
-photo of the library is *like* it, which may be a copy or the next frame of a burst: it counts as new,
-for a photo that was never imported must not be taken for one that was.
+photo of the library is compared with it, as a scan compares photos: it is a *copy* or an *edit* of
+it, or *new* (another frame of a *burst*, say). 4. Where that cannot be done, it is *like* it, which
+counts as new: a photo that was never imported must not be taken for one that was.
 
 Nothing is written where the photos are.
 """
@@ -13,22 +14,39 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from twinlens import pairs, vectors
 from twinlens.catalogue import Catalogue
 from twinlens.errors import PhotoError
 from twinlens.media import is_photo_name, skip_folder
 from twinlens.models import Model
+from twinlens.relations import BURST, DUPLICATES, IDENTICAL, KINDS
 from twinlens.search import Searcher
 from twinlens_plugin.acting import files
+from twinlens_plugin.comparing import Answer, Question, relate
 from twinlens_plugin.current import CURRENT
 from twinlens_plugin.options import Session
 from twinlens_plugin.output import absolute, remark, shown
 
-IDENTICAL, LIKE, NEW, UNREADABLE = "identical", "like", "new", "unreadable"
+LIKE, NEW, UNREADABLE = "like", "new", "unreadable"
+
+_TOLD = DUPLICATES | {BURST}
+"""Relations that are worth a word. What is similar, no more, is new."""
 
 CANDIDATES = 10
-"""Nearest photos looked at for one that is still there and no plain surface."""
+"""Nearest photos looked at for some that are still there and no plain surfaces."""
+
+COMPARED = 3
+"""Of these, how many a photo is compared with: the next ones are copies of the same photo, mostly."""
+
+
+class _Near(NamedTuple):
+    """A photo of the library that is near."""
+
+    content: int
+    match: bytes
+    score: float
 
 
 _FILES = (
@@ -44,11 +62,15 @@ class Checked:
 
     path: bytes
     status: str
-    """``identical``, ``like``, ``new`` or ``unreadable``."""
+    """A kind of ``twinlens.relations.DUPLICATES``, ``burst``, ``like``, ``new`` or ``unreadable``."""
     match: bytes | None = None
     """The photo of the library."""
     score: float | None = None
     """Cosine similarity to it; 1.0 for the same bytes."""
+    probability: float | None = None
+    """That both show one shot; None where they were not compared."""
+    words: str = ""
+    """What was done to one of the two."""
     deleted: bytes | None = None
     """Where the library had the same bytes, before they were deleted there."""
     reason: str | None = None
@@ -57,7 +79,7 @@ class Checked:
     @property
     def is_new(self) -> bool:
         """Whether the library may lack it."""
-        return self.status in {LIKE, NEW}
+        return self.status not in DUPLICATES and self.status != UNREADABLE
 
 
 def photos_in(given: Iterable[bytes]) -> Iterator[bytes]:
@@ -121,31 +143,70 @@ class Checker:
             if missing is not None:
                 return Checked(path, NEW, deleted=match)
             if match != absolute(path):  # a photo of the library is not its own copy
-                return Checked(path, IDENTICAL, match, 1.0)
+                return Checked(path, IDENTICAL, match, 1.0, 1.0)
         return Checked(path, NEW)
 
     def _by_looks(self, model: Model, unknown: Sequence[Checked]) -> Iterator[Checked]:
+        seen = list(self._nearest(model, unknown))
+        questions = [
+            Question(absolute(one.path), near.content, near.score)
+            for one, candidates in seen
+            for near in candidates
+        ]
+        answers = iter(relate(self._session, questions) if questions else ())
+        threshold = pairs.copy_threshold(self._session.settings, model)
+        for one, candidates in seen:
+            compared = [(near, next(answers)) for near in candidates]
+            yield _closest(one, compared, threshold)
+
+    def _nearest(
+        self, model: Model, unknown: Sequence[Checked]
+    ) -> Iterator[tuple[Checked, list[_Near]]]:
+        """Yield each photo with those of the library that it is worth to compare it with."""
         from twinlens_plugin.unseen import embed
 
-        threshold = pairs.copy_threshold(self._session.settings, model)
+        floor = pairs.wanted_floor(self._session.settings, model)
         searcher = Searcher(self._catalogue, self._session.library, model)
         embedded = embed(self._session, model, [absolute(one.path) for one in unknown])
         for one, vector in zip(unknown, embedded, strict=True):
             if isinstance(vector, PhotoError):
-                yield replace(one, status=UNREADABLE, reason=str(vector))
+                yield replace(one, status=UNREADABLE, reason=str(vector)), []
                 continue
             hits = searcher.search(vectors.decode(vector, model.dimension), CANDIDATES)
-            near = [(hit.content_id, hit.score) for hit in hits if hit.score >= threshold]
-            yield self._like(one, near)
+            near = [
+                self._near(one, hit.content_id, hit.score) for hit in hits if hit.score >= floor
+            ]
+            yield one, [found for found in near if found is not None][:COMPARED]
 
-    def _like(self, one: Checked, near: Sequence[tuple[int, float]]) -> Checked:
-        """Return the nearest photo that is still there, and has structure to be known by."""
-        for content, score in near:
-            row = self._catalogue.row(
-                f"{_FILES} WHERE c.id = ? AND NOT flat AND {CURRENT} ORDER BY r.path, f.path",
-                (content,),
+    def _near(self, one: Checked, content: int, score: float) -> _Near | None:
+        """Return a content with its file, if it has one, and structure to be known by."""
+        row = self._catalogue.row(
+            f"{_FILES} WHERE c.id = ? AND NOT flat AND {CURRENT} ORDER BY r.path, f.path",
+            (content,),
+        )
+        if row is None:
+            return None
+        match = os.path.join(row[0], row[1])  # noqa: PTH118  bytes
+        return None if match == absolute(one.path) else _Near(content, match, min(1.0, score))
+
+
+def _closest(
+    one: Checked, compared: Sequence[tuple[_Near, Answer | None]], threshold: float
+) -> Checked:
+    """Return what a photo is to the photo of the library that it is closest to."""
+    known = [(near, answer) for near, answer in compared if answer is not None]
+    if known:
+        near, answer = min(known, key=lambda it: (KINDS.index(it[1].kind), -it[1].probability))
+        if answer.kind in _TOLD:
+            return replace(
+                one,
+                status=answer.kind,
+                match=near.match,
+                score=near.score,
+                probability=answer.probability,
+                words=answer.words,
             )
-            match = os.path.join(row[0], row[1]) if row else None  # noqa: PTH118  bytes
-            if match is not None and match != absolute(one.path):
-                return replace(one, status=LIKE, match=match, score=min(1.0, score))
-        return one
+    for near, unknown in compared:
+        if unknown is None and near.score >= threshold:
+            return replace(one, status=LIKE, match=near.match, score=near.score)
+    return one

@@ -170,13 +170,13 @@ def pull_the_plug_at(number: int) -> None:
     sys.addaudithook(hook)
 
 
-def loop(what: str, step: Callable[[int], int]) -> int:
+def loop(what: str, step: Callable[[int], int], stride: int) -> int:
     """Call ``step(n)`` for n = 1, 2, ... until it is not killed; return how often it was."""
-    for number in range(1, MOST):
+    for kills, number in enumerate(range(1, MOST, stride)):
         code = step(number)
         if code != -signal.SIGKILL:
             expect(code == 0, f"{what}: exit code {code} at step {number}")
-            return number - 1
+            return kills
     raise SystemExit(f"FAILED {what}: no end after {MOST} steps")
 
 
@@ -218,9 +218,12 @@ def main(action: str, folder: Path) -> None:
         case.check_as_before(f"undo of {action} killed at {number}, undone")
         return code
 
+    # exiftool takes 0.3 s CPU to start, four times for each kill: every third one is enough there.
+    stride = 3 if "+" in action or action == "tag" else 1
     kills = [
-        loop(f"{action}, then {what}", step)
-        for what, step in (("undo", then_undo), ("again", then_again), ("undo", undo_killed))
+        loop(f"{action}, then undo", then_undo, 1),
+        loop(f"{action}, then again", then_again, stride),
+        loop(f"undo of {action}", undo_killed, 1),
     ]
     print(f"{action}: killed {kills[0]} + {kills[1]} times in apply, {kills[2]} in undo")
 

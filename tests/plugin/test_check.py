@@ -12,6 +12,8 @@ from tests.plugin.acting import state
 from tests.plugin.conftest import Built, Cli, Program, padded
 from twinlens import ledger, vectors
 from twinlens.errors import DecodeError
+from twinlens.relations import KINDS
+from twinlens_plugin.comparing import Answer, Question
 
 FAR = [0.0] * 15 + [1.0]
 
@@ -50,6 +52,21 @@ def embedded(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     return asked
 
 
+@pytest.fixture(autouse=True)
+def compared(monkeypatch: pytest.MonkeyPatch) -> list[Question]:
+    """Stand in for the worker: a photo's bytes name its relation; return what was asked."""
+    asked: list[Question] = []
+
+    def relate(_session: object, questions: Sequence[Question]) -> Iterator[Answer | None]:
+        for question in questions:
+            asked.append(question)
+            kind = Path(os.fsdecode(question.path)).read_bytes().decode().rpartition(" ")[2]
+            yield Answer(kind, 0.99, "cropped") if kind in KINDS else None
+
+    monkeypatch.setattr("twinlens_plugin.cards.relate", relate)
+    return asked
+
+
 @pytest.fixture
 def library(built: Built) -> dict[str, Path]:
     """Two photos of which the index knows."""
@@ -62,24 +79,63 @@ def library(built: Built) -> dict[str, Path]:
 
 
 def test_a_card_is_compared_with_the_library(
-    library: dict[str, Path], card: Path, twinlens: Cli, embedded: list[bytes]
+    library: dict[str, Path],
+    card: Path,
+    twinlens: Cli,
+    embedded: list[bytes],
+    compared: list[Question],
 ):
-    """The same bytes, a likeness, and something new; only what is unknown is embedded."""
-    same, like, new = (
-        put(card, "1.JPG", b"a"),
-        put(card, "2.JPG", b"near"),
-        put(card, "3.CR2", b"n"),
-    )
+    """Only what is unknown is embedded, and only what is near is compared."""
     put(card, "notes.txt", b"no photo")
+    photos = {
+        "identical": put(card, "1.JPG", b"a"),
+        "edit": put(card, "2.JPG", b"near edit"),
+        "burst": put(card, "3.JPG", b"near burst"),
+        "like": put(card, "4.JPG", b"near, cannot be compared"),
+        "new": put(card, "5.CR2", b"n"),
+    }
     found = twinlens.json("check", card, code=3)
-    assert [(f["path"], f["status"], f["new"], f["match"]) for f in found] == [
-        (str(same), "identical", False, str(library["a"])),
-        (str(like), "like", True, str(library["a"])),
-        (str(new), "new", True, None),
+    assert [(f["path"], f["status"]) for f in found] == [
+        (str(path), status) for status, path in photos.items()
     ]
-    assert {"path", "status", "new", "match", "score", "deleted", "reason"} == set(found[0])
-    assert found[0]["score"] == 1.0
-    assert embedded == [os.fsencode(like), os.fsencode(new)]
+    assert [f["new"] for f in found] == [False, False, True, True, True]
+    assert [f["match"] for f in found] == [str(library["a"])] * 4 + [None]
+    assert set(found[0]) == {
+        *("path", "status", "new", "match", "score", "probability", "words", "deleted", "reason")
+    }
+    assert (found[0]["score"], found[0]["probability"]) == (1.0, 1.0)
+    assert (found[1]["probability"], found[1]["words"]) == (0.99, "cropped")
+    assert embedded == [os.fsencode(photos[name]) for name in ("edit", "burst", "like", "new")]
+    assert [question.path for question in compared] == embedded[:3]
+
+
+def test_of_several_near_photos_the_closest_counts(
+    built: Built,
+    library: dict[str, Path],
+    card: Path,
+    twinlens: Cli,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """A copy before a burst, whatever the scores say."""
+    nearer = built.photo("nearer.jpg", vector=[1.0, 0.01])
+    built.publish()
+    kinds = {built.content_id(nearer): "burst", built.content_id(library["a"]): "copy"}
+    monkeypatch.setattr(
+        "twinlens_plugin.cards.relate",
+        lambda _, asked: (Answer(kinds[question.content], 0.9, "") for question in asked),
+    )
+    put(card, "1.JPG", b"near")
+    (found,) = twinlens.json("check", card)
+    assert (found["status"], found["match"]) == ("copy", str(library["a"]))
+
+
+def test_a_photo_that_is_similar_no_more_is_new(
+    library: dict[str, Path], card: Path, twinlens: Cli
+):
+    """It was compared, and is another photo."""
+    put(card, "1.JPG", b"near similar")
+    (found,) = twinlens.json("check", card, code=3)
+    assert (found["status"], found["match"]) == ("new", None)
 
 
 def test_people_read_a_line_for_each_and_the_sum(
@@ -87,11 +143,13 @@ def test_people_read_a_line_for_each_and_the_sum(
 ):
     """What is there, with where; then how many."""
     put(card, "1.JPG", b"a")
-    put(card, "2.JPG", b"near")
+    put(card, "2.JPG", b"near copy")
+    put(card, "3.JPG", b"near burst")
     lines = twinlens("check", card, code=3).stdout.splitlines()
     assert lines[0].split() == ["identical", f"{card}/DCIM/100CANON/1.JPG", str(library["a"])]
-    assert lines[1].startswith("like 1.00  ")
-    assert lines[2] == "2 photos: 1 in the library, 1 new, 1 of them like one that is there."
+    assert lines[1].startswith("copy 0.99   ")
+    assert lines[1].endswith("a.jpg  cropped")
+    assert lines[3] == "3 photos: 2 in the library (1 identical, 1 copy), 1 new."
 
 
 def test_a_card_that_is_all_there_may_be_erased(
@@ -100,7 +158,9 @@ def test_a_card_that_is_all_there_may_be_erased(
     """Exit code 0, and no model is needed."""
     put(card, "1.JPG", b"a")
     put(card, "2.JPG", b"b")
-    assert twinlens("check", card).stdout.endswith("2 photos: 2 in the library, 0 new.\n")
+    assert twinlens("check", card).stdout.endswith(
+        "2 photos: 2 in the library (2 identical), 0 new.\n"
+    )
     assert embedded == []
 
 
@@ -130,7 +190,7 @@ def test_what_cannot_be_read_is_said_and_counts(
     broken = put(card, "2.JPG", b"broken")
     result = twinlens("check", card, code=1)
     assert f"{broken}: is no image" in result.stderr
-    assert "1 in the library, 0 new, 1 unreadable." in result.stdout
+    assert "1 in the library (1 identical), 0 new, 1 unreadable." in result.stdout
     assert str(broken) not in twinlens("check", "--new", card, code=1).stdout
 
 
@@ -149,7 +209,7 @@ def test_plain_surfaces_are_like_nothing(
     """A black picture looks like every black picture."""
     with built.catalogue.write_tx() as tx:
         tx.execute("UPDATE contents SET flat = 1 WHERE id = ?", (built.content_id(library["a"]),))
-    put(card, "1.JPG", b"near")
+    put(card, "1.JPG", b"near copy")
     (found,) = twinlens.json("check", card, code=3)
     assert found["status"] == "new"
 
@@ -165,7 +225,7 @@ def test_nothing_is_written_to_the_card(
 ):
     """Nor is anything added to the library."""
     put(card, "1.JPG", b"a")
-    put(card, "2.JPG", b"near")
+    put(card, "2.JPG", b"near burst")
     before = state(card), built.catalogue.value("SELECT count(*) FROM files")
     twinlens("check", card, code=3)
     assert (state(card), built.catalogue.value("SELECT count(*) FROM files")) == before

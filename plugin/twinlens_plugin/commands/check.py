@@ -9,8 +9,9 @@ import click
 
 from twinlens import ledger
 from twinlens.models import get_model
+from twinlens.relations import DUPLICATES, IDENTICAL, KINDS
 from twinlens_plugin import output
-from twinlens_plugin.cards import IDENTICAL, LIKE, NEW, UNREADABLE, Checked, Checker, photos_in
+from twinlens_plugin.cards import UNREADABLE, Checked, Checker, photos_in
 from twinlens_plugin.listed import read_list
 from twinlens_plugin.options import PATH, Command, Session, common
 
@@ -35,9 +36,10 @@ def command(
 ) -> int:
     """Say which photos of a card or an export are in the library already, and which are new.
 
-    "identical": the library has the same bytes. "like": it has a photo that looks like it, perhaps a
-    copy, perhaps the next frame of a burst; it counts as new. Nothing is added to the library, and
-    nothing written to the card. Videos are not looked at.
+    "identical", "same-pixels", "copy" and "edit" are there, as the pictures were compared. "burst" is
+    another frame of a moment that is there, "like" looks like a photo with which it could not be
+    compared: both count as new. Nothing is added to the library, and nothing written to the card.
+    Videos are not looked at.
 
     Exit code: 0 all are there, 3 some are new, 1 some cannot be read. With --new: 0, or 1.
 
@@ -82,6 +84,8 @@ def _as_json(one: Checked) -> dict[str, object]:
         "new": one.is_new,
         **match,
         "score": None if one.score is None else round(one.score, 4),
+        "probability": one.probability,
+        "words": one.words,
         **deleted,
         "reason": one.reason,
     }
@@ -90,15 +94,20 @@ def _as_json(one: Checked) -> dict[str, object]:
 def _as_text(checked: Sequence[Checked]) -> Iterator[str]:
     yield from output.columns([_row(one) for one in checked])
     counts = Counter(one.status for one in checked)
-    parts = [f"{counts[IDENTICAL]:,} in the library", f"{counts[NEW] + counts[LIKE]:,} new"]
-    parts += [f"{counts[LIKE]:,} of them like one that is there"] if counts[LIKE] else []
+    there = sum(counts[kind] for kind in DUPLICATES)
+    kinds = [f"{counts[kind]:,} {kind}" for kind in KINDS if kind in DUPLICATES and counts[kind]]
+    parts = [f"{there:,} in the library" + (f" ({', '.join(kinds)})" if there else "")]
+    parts += [f"{sum(one.is_new for one in checked):,} new"]
     parts += [f"{counts[UNREADABLE]:,} unreadable"] if counts[UNREADABLE] else []
     yield f"{output.plural(len(checked), 'photo')}: {', '.join(parts)}."
 
 
 def _row(one: Checked) -> tuple[str, ...]:
-    status = f"{one.status} {one.score:.2f}" if one.status == LIKE else one.status
+    if one.probability is not None and one.status != IDENTICAL:
+        status = f"{one.status} {one.probability:.2f}"
+    else:
+        status = one.status
     row = (status, output.shown(one.path))
-    if one.match is not None:
-        return (*row, output.shown(one.match))
-    return (*row, f"deleted: {output.shown(one.deleted)}" if one.deleted is not None else "")
+    if one.match is None:
+        return (*row, f"deleted: {output.shown(one.deleted)}" if one.deleted is not None else "")
+    return (*row, output.shown(one.match) + (f"  {one.words}" if one.words else ""))
