@@ -54,6 +54,7 @@ def test_the_list_of_commands_is_the_list_of_modules():
     """A command module that nobody can call is a mistake."""
     folder = ROOT / "plugin" / "twinlens_plugin" / "commands"
     modules = {path.stem for path in folder.glob("*.py")} - {"__init__"}
+    modules |= {path.parent.name for path in folder.glob("*/__init__.py")}
     assert modules == {module.rpartition(".")[2] for module, _ in COMMANDS.values()}
 
 

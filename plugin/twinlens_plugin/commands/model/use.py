@@ -75,7 +75,8 @@ def use(
       twinlens model use pocket
       twinlens model use torchvision:resnet50
       twinlens model use torchvision:resnet50 --weights ~/resnet50.safetensors
-      twinlens model use torchscript:sscd@288 --weights sscd.pt --sha256 1f2e... --allow-torchscript
+      twinlens model use torchscript:sscd@288 --weights sscd.pt \\
+          --allow-torchscript --sha256 0123...cdef
     """
     choice = Choice(name, weights, _hex(sha256), allow_torchscript, labels, now)
     _check(choice)
