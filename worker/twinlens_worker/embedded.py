@@ -13,9 +13,9 @@ from twinlens.catalogue import Catalogue
 from twinlens.library import Library
 from twinlens.models import Model, get_model
 from twinlens.settings import Settings
+from twinlens_worker.background import Background
 from twinlens_worker.commit import commit_patiently
 from twinlens_worker.decode import KnownVectors
-from twinlens_worker.indexing import IndexingThread
 from twinlens_worker.local_models import LocalModels
 from twinlens_worker.local_socket import LocalSocket
 from twinlens_worker.patience import patiently
@@ -44,22 +44,22 @@ def run_embedded(settings: Settings, stop: Event) -> None:
         with catalogue.write_tx() as tx:
             # The lock is ours, so whoever held these leases is dead.
             ledger.expire(tx, now=time.time(), owner=OWNER)
-        indexing = IndexingThread(settings)
-        indexing.start()
+        background = Background(settings)
+        background.start()
         try:
             while not stop.is_set():
-                _run_model(catalogue, library, settings, indexing, stop)
+                _run_model(catalogue, library, settings, background, stop)
         finally:
-            indexing.close()
-        if indexing.failure is not None:
-            raise indexing.failure
+            background.close()
+        if background.failure is not None:
+            raise background.failure
 
 
 def _run_model(
     catalogue: Catalogue,
     library: Library,
     settings: Settings,
-    indexing: IndexingThread,
+    background: Background,
     stop: Event,
 ) -> None:
     """Work with the target model until stopped or until another model is the target."""
@@ -76,7 +76,7 @@ def _run_model(
             "ready: model %s, process %d on %s", target.name, os.getpid(), socket.gethostname()
         )
         try:
-            EmbeddedLoop(catalogue, settings, pipeline, target, indexing, stop).run()
+            EmbeddedLoop(catalogue, settings, pipeline, target, background, stop).run()
         finally:
             listener.close()
 
@@ -90,14 +90,14 @@ class EmbeddedLoop:
         settings: Settings,
         pipeline: Pipeline,
         target: Model,
-        indexing: IndexingThread,
+        background: Background,
         stop: Event,
     ) -> None:
         self._catalogue = catalogue
         self._settings = settings
         self._pipeline = pipeline
         self._target = target
-        self._indexing = indexing
+        self._background = background
         self._stop = stop
 
     def run(self) -> None:
@@ -118,8 +118,8 @@ class EmbeddedLoop:
             self._give_back([*current, *following])
 
     def _goes_on(self) -> bool:
-        if self._indexing.failure is not None:
-            raise self._indexing.failure
+        if self._background.failure is not None:
+            raise self._background.failure
         return not self._stop.is_set() and get_model(self._catalogue, "target") == self._target
 
     def _lease_and_start(self) -> Started:
@@ -139,7 +139,7 @@ class EmbeddedLoop:
     def _finish_and_commit(self, started: Started) -> None:
         results = self._pipeline.finish(started, with_labels=self._target.labels)
         commit_patiently(self._catalogue, self._settings, self._pipeline.model, results, self._stop)
-        self._indexing.wake()
+        self._background.wake()
 
     def _give_back(self, started: Started) -> None:
         for _, future in started:

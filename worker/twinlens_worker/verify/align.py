@@ -7,17 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from twinlens_worker.verify.sketch import SIDE, Features, Sketch
+from twinlens_worker.verify.sketch import Features, Sketch
+from twinlens_worker.verify.transform import CORNERS, MIRROR, Transform, apply, scaled
 
-Transform = NDArray[np.float64]
-
-MIRROR: Final = np.array([[-1.0, 0, 1], [0, 1, 0], [0, 0, 1]])
 _QUARTER: Final = np.array([[0.0, -1, 1], [1, 0, 0], [0, 0, 1]])
 """A quarter turn clockwise: what is at the top left goes to the top right."""
 
@@ -72,15 +70,16 @@ def _homography(a: Features, b: Features, first: Sketch, second: Sketch) -> Alig
     if len(pairs) < LEAST_INLIERS:
         return None
     # In pixels, so that a miss counts the same in both directions.
-    scale = np.array(first.size, np.float64), np.array(second.size, np.float64)
-    here, there = a.points[pairs[:, 0]] * scale[0], b.points[pairs[:, 1]] * scale[1]
-    matrix, mask = cv2.findHomography(
+    here = a.points[pairs[:, 0]] * np.array(first.size)
+    there = b.points[pairs[:, 1]] * np.array(second.size)
+    found: Any = cv2.findHomography(
         here, there, cv2.USAC_PROSAC, REACH, maxIters=1000, confidence=0.995
     )
+    matrix, mask = found  # each None where there is none
     inliers = 0 if mask is None else int(mask.sum())
     if matrix is None or inliers < LEAST_INLIERS:
         return None
-    unit = np.diag([*(1 / scale[1]), 1.0]) @ matrix @ np.diag([*scale[0], 1.0])
+    unit = np.linalg.inv(scaled(*second.size)) @ matrix @ scaled(*first.size)
     return Alignment(unit, inliers) if _is_sane(unit) else None
 
 
@@ -99,16 +98,12 @@ def _matches(a: Features, b: Features) -> NDArray[np.int64]:
 
 def _is_sane(transform: Transform) -> bool:
     """Tell whether the frame's corners stay in front, in order, and neither shrink nor grow wildly."""
-    corners = np.array([[0, 0, 1], [1, 0, 1], [1, 1, 1], [0, 1, 1.0]]) @ transform.T
-    depth = corners[:, 2] / transform[2, 2] if transform[2, 2] else corners[:, 2]
-    if not np.isfinite(corners).all() or (depth < 0.4).any() or (depth > 2.5).any():
+    depth = (CORNERS @ transform[2, :2] + transform[2, 2]) / (transform[2, 2] or 1.0)
+    if not np.isfinite(transform).all() or (depth < 0.4).any() or (depth > 2.5).any():
         return False
-    flat = corners[:, :2] / corners[:, 2:]
+    flat = apply(transform, CORNERS)
     sides = np.roll(flat, -1, axis=0) - flat
     following = np.roll(sides, -1, axis=0)
     crosses = sides[:, 0] * following[:, 1] - sides[:, 1] * following[:, 0]
     area = 0.5 * float(crosses[[0, 2]].sum())
     return bool((crosses > 0).all()) and 1 / 64 < area < 64
-
-
-__all__ = ["MIRROR", "SIDE", "Alignment", "Transform", "by_features", "whole_frames"]

@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from twinlens_worker.verify.judge import STRANGE_BELOW, Judgement, Transform
+from twinlens_worker.verify.judge import STRANGE_BELOW, Judgement
 from twinlens_worker.verify.sketch import Sketch
+from twinlens_worker.verify.transform import CORNERS, Transform, apply, in_pixels, scaled
 
 WHOLE: Final = 0.95
 """Share of a frame from which all of it is there: alignments miss by a percent or two."""
@@ -54,13 +55,6 @@ def words(done: Done) -> str:
     return ", ".join(_phrase(name, value) for name, value in done.items() if name != "cropped")
 
 
-def in_pixels(a: Sketch, b: Sketch, transform: Transform) -> Transform:
-    """Return a transform of the unit square as one of pixels, where angles are angles."""
-    return np.asarray(
-        np.diag([*b.size, 1.0]) @ transform @ np.diag([1 / a.size[0], 1 / a.size[1], 1.0])
-    )
-
-
 def _phrase(name: str, value: Any) -> str:  # noqa: ANN401
     if name == "rotated":
         return f"rotated {value:g}"
@@ -88,7 +82,7 @@ def _framed(a: Sketch, b: Sketch, found: Judgement) -> Done:
     """Return what happened to the frame: cropped, or something put around it."""
     outer = {"a": found.share_a, "b": found.share_b}
     pictures = {"a": a, "b": b}
-    back = np.linalg.inv(found.transform)
+    back: Transform = np.asarray(np.linalg.inv(found.transform), np.float64)
     done: Done = {}
     for name, other in (("a", "b"), ("b", "a")):
         if outer[name] >= WHOLE:
@@ -106,16 +100,14 @@ def _around(picture: Sketch, to_this: Transform) -> float | None:
 
     ``to_this`` takes the other's unit square to where it lies in this picture.
     """
-    corners = np.array([[[0, 0], [1, 0], [1, 1], [0, 1]]], np.float64)
-    width, height = picture.size
-    shown = cv2.perspectiveTransform(corners, np.diag([width, height, 1.0]) @ to_this)[0]
-    outside = np.full((height, width), 255, np.uint8)
-    cv2.fillConvexPoly(outside, np.round(shown).astype(np.int32), 0)
-    outside = cv2.erode(outside, np.ones((7, 7), np.uint8), borderValue=255)
-    if np.count_nonzero(outside) < 0.01 * outside.size:
+    shown = apply(scaled(*picture.size) @ to_this, CORNERS)
+    inside = np.zeros(picture.grey.shape, np.uint8)
+    cv2.fillConvexPoly(inside, np.round(shown).astype(np.int32), 1)
+    outside = cv2.dilate(inside, np.ones((7, 7), np.uint8)) == 0
+    if outside.mean() < 0.01:
         return None
     steps = cv2.morphologyEx(picture.grey, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
-    return float((steps[outside > 0] < 16).mean())
+    return float((steps[outside] < 16).mean())
 
 
 def _overlaid(found: Judgement) -> bool:
@@ -151,10 +143,10 @@ def _same_view(
     a: Sketch, b: Sketch, transform: Transform
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return (N, 3) colours of places that both show, first of a, then of b."""
-    places = (np.stack(np.meshgrid(*2 * [np.arange(24)]), axis=-1).reshape(1, -1, 2) + 0.5) / 24
-    there = cv2.perspectiveTransform(places, transform)[0]
+    places = (np.stack(np.meshgrid(*2 * [np.arange(24)]), axis=-1).reshape(-1, 2) + 0.5) / 24
+    there = apply(transform, places)
     inside = ((there > 0) & (there < 1)).all(axis=1)
-    return _colours(a, places[0][inside]), _colours(b, there[inside])
+    return _colours(a, places[inside]), _colours(b, there[inside])
 
 
 def _colours(picture: Sketch, places: NDArray[np.float64]) -> NDArray[np.float32]:

@@ -33,7 +33,7 @@ def read(path: Path) -> Features | None:
     split = len(_MAGIC) + count * 2 * _POINT.itemsize
     points = np.frombuffer(data[len(_MAGIC) : split], _POINT).reshape(count, 2)
     descriptors = np.frombuffer(data[split:], np.uint8).reshape(count, _BYTES)
-    return Features(points.astype(np.float32) / _SCALE, descriptors)
+    return Features((points / _SCALE).astype(np.float32), descriptors)
 
 
 def write(path: Path, features: Features) -> None:

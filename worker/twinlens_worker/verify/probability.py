@@ -6,16 +6,20 @@ A logistic model over a few measurements and their products. Fitted by
 
 from __future__ import annotations
 
+import functools
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from twinlens_worker.verify import fitted
 from twinlens_worker.verify.judge import Judgement
 
 Vector = NDArray[np.float64]
 
 MEASUREMENTS: Final = 18
+FARTHEST: Final = 4.0
+"""Spreads from the mean beyond which a measurement counts as that far: products grow fast."""
 
 
 def measurements(found: Judgement) -> Vector:
@@ -37,3 +41,22 @@ def measurements(found: Judgement) -> Vector:
             np.log(found.distortion + 0.01),
         ]
     )
+
+
+def products(rows: Vector) -> Vector:
+    """Return measurements, (N, 18), and the products of each two of them, (N, 189)."""
+    first, second = np.triu_indices(MEASUREMENTS)
+    return np.concatenate([rows, rows[:, first] * rows[:, second]], axis=1)
+
+
+def probability(found: Judgement) -> float:
+    """Return the probability that both pictures of an overlap are of one shot, 0 to 1."""
+    mean, spread, weights = _constants()
+    row = np.clip((measurements(found) - mean) / spread, -FARTHEST, FARTHEST)
+    logit = float((products(row[None]) @ weights)[0]) + fitted.BIAS
+    return float(1 / (1 + np.exp(-np.clip(logit, -30, 30))))
+
+
+@functools.cache
+def _constants() -> tuple[Vector, Vector, Vector]:
+    return np.array(fitted.MEAN), np.array(fitted.SPREAD), np.array(fitted.WEIGHTS)

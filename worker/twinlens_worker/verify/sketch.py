@@ -109,7 +109,8 @@ def _extracted(grey: Pixels, corner: int) -> Features:
 
 @functools.cache
 def _detector(corner: int) -> Any:  # noqa: ANN401  its type has another name in each version
-    return cv2.ORB_create(
+    modules: Any = cv2  # whose stubs do not name it
+    return modules.ORB_create(
         nfeatures=KEYPOINTS,
         scaleFactor=1.3,
         nlevels=6,
