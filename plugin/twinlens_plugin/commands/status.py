@@ -162,9 +162,7 @@ def _model_text(model: Facts) -> str:
     if target != serving:
         text += f", until {target['name']} ({target['digest'][:12]}) has caught up"
         if away and not model["waiting"]["here"]:
-            return (
-                f"{text}: {_away(away)} (not longer than a day; at once: twinlens model use --now)"
-            )
+            return f'{text}: {_away(away)} (a day at most; sooner: the same "twinlens model use" with --now)'
     return f"{text}, {_away(away)}" if away else text
 
 
