@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from twinlens import ledger, pairs, tunings
+from twinlens import ledger, pairs, relations, tunings
 from twinlens.catalogue import Catalogue
 from twinlens.models import get_model
 from twinlens.settings import Settings
@@ -66,14 +66,16 @@ def read_progress(catalogue: Catalogue) -> Progress:
 
 
 def caught_up(catalogue: Catalogue, settings: Settings) -> bool:
-    """Tell whether nothing waits to be read, duplicates were sought, and the library is tuned."""
+    """Tell whether nothing waits to be read, duplicates were sought and verified, and the library is tuned."""
     if ledger.has_work(catalogue):
         return False
     model = get_model(catalogue, "target")
     if model is None:
         return True
-    return pairs.are_complete(catalogue, settings, model) and tunings.is_settled(
-        catalogue, settings, model
+    return (
+        pairs.are_complete(catalogue, settings, model)
+        and relations.are_verified(catalogue)
+        and tunings.is_settled(catalogue, settings, model)
     )
 
 

@@ -120,7 +120,7 @@ def _detail(sketch: Sketch, to_source: Transform) -> float:
     around = np.array([[middle, middle], [middle + 1, middle], [middle, middle + 1]])
     here, *beside = apply(to_source, around)
     step = min(float(np.hypot(*(one - here))) for one in beside)
-    return max(COARSEST, step * sketch.detail)
+    return float(max(COARSEST, step * sketch.detail))
 
 
 def _warped(sketch: Sketch, to_source: Transform, fine: float) -> Floats:
