@@ -64,6 +64,9 @@ BENCHMARKS = (
     Benchmark("index", "What the index finds, how fast, at what size", full=("--full",)),
     Benchmark("scale", "A million photos", full=("--full",)),
     Benchmark(
+        "tuning", "What tuning a library gives and costs", ("--only-pocket",), needs_data=True
+    ),
+    Benchmark(
         "quality", "How well photos are found, beside what others use", needs_data=True, limit=1800
     ),
 )

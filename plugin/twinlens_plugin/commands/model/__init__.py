@@ -7,6 +7,7 @@ import click
 from twinlens_plugin.commands.model.evaluate import evaluate
 from twinlens_plugin.commands.model.forget import forget_model
 from twinlens_plugin.commands.model.listing import list_models
+from twinlens_plugin.commands.model.tune import tune
 from twinlens_plugin.commands.model.use import use
 from twinlens_plugin.options import Group
 
@@ -21,5 +22,5 @@ def command() -> None:
     """
 
 
-for _subcommand in (list_models, use, evaluate, forget_model):
+for _subcommand in (list_models, use, tune, evaluate, forget_model):
     command.add_command(_subcommand)
