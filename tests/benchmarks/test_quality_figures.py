@@ -59,7 +59,9 @@ def test_copies_by_hand():
 def test_ties_count_against_a_method():
     """A method that gives everything the same score finds nothing."""
     task = copies.Task(
-        (Picture(HERE / "0"), Picture(HERE / "1")), (Picture(HERE / "0", "jpeg", "mild"),), np.array([0])
+        (Picture(HERE / "0"), Picture(HERE / "1")),
+        (Picture(HERE / "0", "jpeg", "mild"),),
+        np.array([0]),
     )
     found = copies.judge(np.ones((1, 2), np.float32), task)
     assert found.overall.r_at_1 == 0.0
@@ -153,7 +155,9 @@ def test_products_of_hashes_are_distances():
     assert 0 < distance < 64
     assert rows[0] @ rows[1] == 1 - 2 * distance / 64
     rows = describers["imagededup PHash"]([first, second])
-    words = [PHash(verbose=False).encode_image(image_array=np.array(one)) for one in (first, second)]
+    words = [
+        PHash(verbose=False).encode_image(image_array=np.array(one)) for one in (first, second)
+    ]
     assert rows[0] @ rows[1] == 1 - 2 * PHash.hamming_distance(*words) / 64
     for name, describe in describers.items():
         same = describe([first, first, second])
