@@ -38,7 +38,8 @@ CANDIDATES = 10
 """Nearest photos looked at for some that are still there and no plain surfaces."""
 
 COMPARED = 3
-"""Of these, how many a photo is compared with: the next ones are copies of the same photo, mostly."""
+"""Of these, how many a photo is compared with, whatever their scores: crops and turned copies score
+low but come first, and to compare two pictures takes a few ms."""
 
 
 class _Near(NamedTuple):
@@ -165,7 +166,6 @@ class Checker:
         """Yield each photo with those of the library that it is worth to compare it with."""
         from twinlens_plugin.unseen import embed
 
-        floor = pairs.wanted_floor(self._session.settings, model)
         searcher = Searcher(self._catalogue, self._session.library, model)
         embedded = embed(self._session, model, [absolute(one.path) for one in unknown])
         for one, vector in zip(unknown, embedded, strict=True):
@@ -173,9 +173,7 @@ class Checker:
                 yield replace(one, status=UNREADABLE, reason=str(vector)), []
                 continue
             hits = searcher.search(vectors.decode(vector, model.dimension), CANDIDATES)
-            near = [
-                self._near(one, hit.content_id, hit.score) for hit in hits if hit.score >= floor
-            ]
+            near = [self._near(one, hit.content_id, hit.score) for hit in hits]
             yield one, [found for found in near if found is not None][:COMPARED]
 
     def _near(self, one: Checked, content: int, score: float) -> _Near | None:

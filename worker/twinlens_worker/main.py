@@ -158,6 +158,17 @@ def embed(settings: Settings, name: str | None, digest: str | None, weights: Pat
 
 
 @cli.command()
+@click.pass_obj
+def relate(settings: Settings) -> None:
+    """Say what unseen photos are to contents of the library: JSON lines in, JSON lines out."""
+    from twinlens_worker.relating import relate as relate_all
+
+    questions = [json.loads(line) for line in sys.stdin.buffer if line.strip()]
+    for answer in relate_all(settings, questions):
+        click.echo(json.dumps(answer))
+
+
+@cli.command()
 @click.option(
     "--model",
     "models",
