@@ -109,8 +109,10 @@ def killed_when(
     wait_until(lambda: vectors(programs, digest) >= count, f"{count} photos embedded")
     worker = process_of(scan.pid, "twinlens_worker")
     worker.suspend()  # so that it cannot finish while we ask
-    assert answers(programs, folder) == before
-    worker.kill()
+    try:
+        assert answers(programs, folder) == before
+    finally:
+        worker.kill()
     os.kill(scan.pid, signal.SIGKILL)
     scan.wait()
     done = vectors(programs, digest)
