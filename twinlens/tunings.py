@@ -87,7 +87,11 @@ def is_due(catalogue: Catalogue, settings: Settings, model: Model) -> bool:
     if settings.tune != "auto" or catalogue.meta(f"tuning_off:{model.id}"):
         return False
     last = int(catalogue.meta(f"tuning_tried:{model.id}") or 0)
-    return _count(catalogue, model) >= max(FIRST, GROWTH * last)
+    enough = max(FIRST, GROWTH * last)
+    # Each vector has a line in the log, whose end is found at once; to count a million takes 0.1 s,
+    # and this is asked after each photo that comes in.
+    logged = catalogue.value("SELECT coalesce(max(seq), 0) FROM log") or 0
+    return logged >= enough and _count(catalogue, model) >= enough
 
 
 def refit(catalogue: Catalogue, model: Model, *, now: float) -> Tuning:

@@ -10,7 +10,7 @@ import contextlib
 import logging
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,6 +24,7 @@ from twinlens.models import Model
 from twinlens.settings import Settings
 from twinlens.spaces import Space
 from twinlens.vectors import Vector
+from twinlens_worker import seeking
 
 if TYPE_CHECKING:
     from usearch.index import Index
@@ -68,6 +69,7 @@ class Indexer:
         self._removed = 0
         self._published = 0
         self._seq = 0
+        self._seeking: Iterator[seeking.Sought] | None = None
         self._index = self._load_or_rebuild()
         self._floor = self._lower_floor()
 
@@ -82,7 +84,9 @@ class Indexer:
         return self._seq - self._published
 
     def catch_up(self, limit: int = BATCH) -> int:
-        """Replay up to ``limit`` log entries; return how many there were."""
+        """Replay up to ``limit`` log entries, or seek many pairs; return of how many contents."""
+        if count := self._seek_many():
+            return count
         rows = self._catalogue.rows(
             "SELECT seq, log.content_id, vector FROM log LEFT JOIN vectors"
             " ON vectors.content_id = log.content_id AND vectors.model_id = log.model_id"
@@ -96,6 +100,32 @@ class Indexer:
         if self._removed > CHURN * max(len(self._index), 1000):
             self._index = self._rebuild()
         return len(rows)
+
+    @property
+    def is_seeking_many(self) -> bool:
+        """Whether it is in the midst of work that can be broken off and that may take minutes."""
+        return self._seeking is not None
+
+    def _seek_many(self) -> int:
+        """Where many contents in the index are without their pairs, seek those of a part of them."""
+        if self._seeking is None:
+            after = self._sought()
+            if not seeking.is_worth_it(self._catalogue, self.space, after=after, until=self._seq):
+                return 0
+            self._seeking = seeking.seek(
+                self._catalogue,
+                self.space,
+                self._floor,
+                most=NEIGHBOURS,
+                after=after,
+                until=self._seq,
+            )
+        part = next(self._seeking, None)
+        if part is None:
+            self._seeking = None
+            return 0
+        self._store_pairs(part.contents, part.scores, part.until)
+        return max(1, len(part.contents))
 
     def publish(self) -> None:
         """Publish a snapshot if it would hold anything new.
@@ -217,7 +247,7 @@ class Indexer:
                     scores[min(key, other), max(key, other)] = score
         return scores
 
-    def _store_pairs(self, keys: Sequence[int], scores: Scores, seq: int) -> None:
+    def _store_pairs(self, keys: Collection[int], scores: Scores, seq: int) -> None:
         if seq <= pairs.sought(self._catalogue, self.model):
             return
         threshold = pairs.copy_threshold(self._settings, self.model)

@@ -109,6 +109,8 @@ class IndexingThread:
                 total += count
                 if indexer.behind >= self._settings.snapshot_tail * 4:
                     self.publish(indexer)
+                if indexer.is_seeking_many and self._stop.is_set():
+                    break
             if promote(catalogue):
                 log.info("model %s answers from now on", indexer.model.name)
         except sqlite3.OperationalError as error:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 
 import numpy as np
 from usearch.index import Index
@@ -39,7 +39,7 @@ class Successor(Indexer):
         self._wanted = space
         self._done_until = 0
         super().__init__(catalogue, library, settings, space.model)
-        self._work = self._make()
+        self._work: Iterator[bool] | None = self._make()
 
     def step(self) -> bool:
         """Do a part of the work; return whether something was left to do."""
@@ -108,7 +108,7 @@ class Successor(Indexer):
             yield True
         self._seq = self._done_until = last
 
-    def _store_pairs(self, keys: Sequence[int], scores: Scores, seq: int) -> None:  # noqa: ARG002
+    def _store_pairs(self, keys: Collection[int], scores: Scores, seq: int) -> None:  # noqa: ARG002
         """Keep pairs aside; that they are copies was said, or will be, in the space that answers."""
         self._insert((a, b, score) for (a, b), score in scores.items())
         self._done_until = seq
