@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -22,6 +23,8 @@ from twinlens_plugin.decisions import KEEP, NOT_DUPLICATES, SAME, Decision
 from twinlens_plugin.errors import DecisionError
 
 Shots = dict[str, Path]
+
+SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "decisions.schema.json").read_text())
 
 
 @pytest.fixture
@@ -291,9 +294,11 @@ def decided(draw: st.DrawFn) -> Decision:
     return Decision(a, b, verdict, keeper, float(draw(st.integers(0, 2_000_000_000))))
 
 
-@given(st.lists(decided()))
+@settings(max_examples=40, deadline=None)
+@given(st.lists(decided(), max_size=8))
 def test_what_is_written_is_read(made: list[Decision]):
-    """Decision, JSON, decision."""
+    """Decision, JSON, decision; the JSON is as docs/decisions.schema.json says."""
+    jsonschema.validate(json.loads(dump(made)), SCHEMA)
     assert load(dump(made).encode(), "x") == made
 
 

@@ -8,12 +8,15 @@ import os
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
 from tests.plugin.conftest import Built, Cli
 from twinlens.relations import Detail, Relation, store
 
 Photos = dict[str, Path]
+
+SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "duplicates.schema.json").read_text())
 
 
 def relate(built: Built, a: Path, b: Path, kind: str, probability: float = 0.99, **found: Any):
@@ -253,6 +256,20 @@ def test_files_of_one_name_taken_at_different_times_are_no_shot(built: Built, tw
     (group,) = twinlens.json("duplicates")
     assert {photo["path"] for photo in group["photos"]} == {str(jpeg), str(twin)}
     assert group["photos"][0]["companions"] == []
+
+
+def test_the_json_is_as_documented(built: Built, photos: Photos, twinlens: Cli):
+    """docs/duplicates.schema.json knows every field, whatever the group is like."""
+    built.photo(b"\xff.jpg", data=b"same")
+    built.photo("x/y.jpg", data=b"same", pixels=None)
+    built.photo(b"x/\xfe.cr2", data=b"same")
+    waiting = built.photo("waiting.jpg")
+    built.pair(photos["similar"], waiting, 0.97)
+    twinlens("decide", photos["burst"], waiting, "--same")
+    groups = twinlens.json("duplicates", "--kind", "identical,copy,edit,burst,similar")
+    assert len(groups) >= 3
+    for group in groups:
+        jsonschema.validate(group, SCHEMA)
 
 
 @pytest.fixture
