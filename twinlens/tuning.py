@@ -64,6 +64,8 @@ to strange photos than these: with 1e-6, of what 8,000 of them were called copie
 wrong, with this rate 1 to 2 %; and a library of 200,000 photos has 2e10 pairs."""
 TAIL: Final = 1e-3
 """Share of the pairs of unlike photos that the tail is fitted to."""
+BLOCK: Final = 512
+"""Photos compared with all landmarks so far at a time, by one matrix product."""
 CHUNK: Final = 2048
 """Vectors compared with all landmarks at a time: 32 MB of scores."""
 FORMAT: Final = 1
@@ -190,7 +192,7 @@ def fit(
         raise TuningError(f"a copy threshold of {copy_threshold} leaves nothing to tune.")
     sample = project(vectors[np.random.default_rng(seed).permutation(len(vectors))[:SAMPLE]])
     apart = 1 - UNRELATED * (1 - copy_threshold)
-    unlike = _unlike(sample[: 2 * LANDMARKS], apart)[:LANDMARKS]
+    unlike = _unlike(sample[: 2 * LANDMARKS], apart)
     if len(unlike) < LEAST:
         raise TuningError(
             f"{len(unlike)} unlike photos are too few to tune on: {LEAST} are needed."
@@ -208,14 +210,18 @@ def fit(
 
 
 def _unlike(units: Vector, apart: float) -> Vector:
-    """Return the rows whose cosine with every earlier one that is kept is below ``apart``."""
-    kept: list[int] = []
-    free = np.ones(len(units), dtype=bool)
-    for row in range(len(units)):
-        if free[row]:
-            kept.append(row)
-            free[row + 1 :] &= units[row + 1 :] @ units[row] < apart
-    return units[kept]
+    """Return up to LANDMARKS rows whose cosine with every earlier one kept is below ``apart``."""
+    kept = units[:0]
+    for start in range(0, len(units), BLOCK):
+        block = units[start : start + BLOCK]
+        if len(kept):
+            block = block[(block @ kept.T).max(axis=1) < apart]
+        near = np.tril(block @ block.T >= apart, -1)
+        free = np.ones(len(block), dtype=bool)
+        for row in range(len(block)):
+            free[row] = not (near[row] & free).any()
+        kept = np.concatenate([kept, block[free]])[:LANDMARKS]
+    return kept
 
 
 def _whitening(units: Vector) -> tuple[Vector, Vector]:
