@@ -4,7 +4,8 @@ The index is a cache of the catalogue. A snapshot is published so that a reader 
 one: 1. write under a temporary name; 2. fsync; 3. rename to a name never used before; 4. fsync the
 folder; 5. the same for the manifest, which names the file. Readers map the file (``view``) and keep
 their mapping when a newer one takes its place. USearch checks nothing and can crash on flipped
-bytes (faults.md), so the sha256 is verified before USearch sees the file.
+bytes (faults.md), so the sha256 is verified before USearch sees the file: always by who writes it
+on, by readers once and then again when the file's status changed or after a week (``verified``).
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from twinlens.errors import SnapshotError
 from twinlens.models import Model
 from twinlens.spaces import Space
+from twinlens.verified import verify
 
 if TYPE_CHECKING:
     from usearch.index import Index
@@ -181,25 +183,28 @@ def _seal(manifest: Manifest) -> str:
     return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
 
 
-def open_snapshot(folder: Path, space: Space, *, view: bool) -> tuple[Manifest, Index]:
+def open_snapshot(
+    folder: Path, space: Space, *, view: bool, thorough: bool = False
+) -> tuple[Manifest, Index]:
     """Verify and open the current snapshot, mapped (``view``) or loaded to be written to.
 
-    A file that was replaced in between is looked up again. Raises SnapshotError.
+    Who maps it trusts an earlier verification, unless ``thorough``. A file that was replaced in between is looked up again. Raises SnapshotError.
     """
     missing = ""
     while True:
         manifest = read_manifest(folder, space)
         path = folder / manifest.file
         try:
-            return manifest, _open(path, manifest, space, view=view)
+            trust = view and not thorough
+            return manifest, _open(path, manifest, space, view=view, trust_note=trust)
         except FileNotFoundError as error:
             if manifest.file == missing:
                 raise SnapshotError(f"{path}: missing. The worker rebuilds it.") from error
             missing = manifest.file
 
 
-def _open(path: Path, manifest: Manifest, space: Space, *, view: bool) -> Index:
-    if _sha256(path) != manifest.sha256:
+def _open(path: Path, manifest: Manifest, space: Space, *, view: bool, trust_note: bool) -> Index:
+    if not verify(path, manifest.sha256, trust_note=trust_note):
         raise SnapshotError(f"{path}: its checksum is wrong. The worker rebuilds it.")
     index = new_index(space)
     try:

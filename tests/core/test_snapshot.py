@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from tests.core.conftest import Start
-from twinlens import snapshot
+from twinlens import snapshot, verified
 from twinlens.errors import SnapshotError
 from twinlens.models import Model
 from twinlens.snapshot import MANIFEST, open_snapshot, publish, read_manifest
@@ -93,6 +93,7 @@ def test_one_snapshot_is_kept(folder: Path):
     """Publishing removes the snapshot before, and what a killed writer left."""
     (folder / ".writing-99").write_bytes(b"left")
     (folder / "snapshot-1-00000000.usearch").write_bytes(b"old")
+    (folder / verified.NOTE).write_bytes(b"of the snapshot before")
     manifest = publish(index_of(120), folder, SPACE, seq=9)
     assert names(folder) == sorted([MANIFEST, manifest.file])
 
@@ -122,6 +123,48 @@ def test_flipped_bytes(folder: Path):
             open_snapshot(folder, SPACE, view=True)
     path.write_bytes(whole)
     open_snapshot(folder, SPACE, view=True)
+
+
+@pytest.mark.parametrize("region", [100, -100])
+def test_flipped_bytes_after_it_was_verified(folder: Path, region: int):
+    """#4: readers hash a snapshot once, but what is written to it afterwards is seen."""
+    path = folder / read_manifest(folder, SPACE).file
+    _verified_a_minute_ago(folder, path)
+    with path.open("r+b") as handle:
+        handle.seek(region, os.SEEK_SET if region > 0 else os.SEEK_END)
+        byte = handle.read(1)
+        handle.seek(-1, os.SEEK_CUR)
+        handle.write(bytes([byte[0] ^ 4]))
+    with pytest.raises(SnapshotError, match="checksum"):
+        open_snapshot(folder, SPACE, view=True)
+
+
+def test_only_readers_trust_an_earlier_verification(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    """The indexer, which writes the index on, and doctor hash the file each time."""
+    path = folder / read_manifest(folder, SPACE).file
+    _verified_a_minute_ago(folder, path)
+    hashed: list[bool] = []
+
+    def wrong(*_: object) -> Any:
+        hashed.append(True)
+        return hashlib.sha256(b"other bytes")
+
+    monkeypatch.setattr(hashlib, "file_digest", wrong)
+    open_snapshot(folder, SPACE, view=True)
+    assert not hashed
+    for options in ({"view": False}, {"view": True, "thorough": True}):
+        with pytest.raises(SnapshotError, match="checksum"):
+            open_snapshot(folder, SPACE, **options)
+    assert len(hashed) == 2
+
+
+def _verified_a_minute_ago(folder: Path, path: Path) -> None:
+    """Verify the snapshot once it has lain for a while."""
+    sha256 = read_manifest(folder, SPACE).sha256
+    assert verified.verify(path, sha256, trust_note=True, clock=lambda: time.time() + 60)
+    note = json.loads((folder / verified.NOTE).read_text())
+    (folder / verified.NOTE).write_text(json.dumps({**note, "at": note["at"] - 120}))
+    time.sleep(0.02)  # the clock that stamps files ticks every 4 ms
 
 
 def test_flipped_bytes_in_the_manifest(folder: Path):

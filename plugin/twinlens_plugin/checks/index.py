@@ -49,7 +49,7 @@ def check_index(catalogue: Catalogue, library: Library, model: Model) -> IndexRe
         report.note = "no index snapshot yet: the worker writes one"
         return report
     try:
-        manifest, index = snapshot.open_snapshot(folder, space, view=True)
+        manifest, index = snapshot.open_snapshot(folder, space, view=True, thorough=True)
     except SnapshotError as error:
         report.problems.append(Problem("index", str(error), REPAIR))
         return report
