@@ -13,7 +13,6 @@ from twinlens_plugin import output, showing
 from twinlens_plugin.filters import Filters, filter_options
 from twinlens_plugin.options import PATH, Command, Session, common
 from twinlens_plugin.places import part_of_library
-from twinlens_plugin.planning import write_planned
 from twinlens_plugin.relations import Cursor, Duplicates, Found
 
 
@@ -67,6 +66,8 @@ def command(
         duplicates = Duplicates(catalogue, session.settings, wanted, start)
         page = _Page(iter(duplicates), limit)
         if plan_file is not None:
+            from twinlens_plugin.planning import write_planned  # listing must start fast
+
             write_planned(session, catalogue, page, wanted, plan_file)
         elif paths or null:
             _write_paths(page, null=null)
