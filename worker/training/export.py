@@ -17,7 +17,7 @@ from training.trainer import MEAN, STD
 from twinlens_worker.models import pocket_file
 from twinlens_worker.models.pocket import PocketNet
 
-VERSION: Final = "1"
+VERSION: Final = "2"
 
 
 def main() -> None:
