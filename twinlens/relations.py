@@ -134,7 +134,7 @@ def put_off(tx: sqlite3.Connection, candidate: Candidate, *, until: float) -> No
 def store(tx: sqlite3.Connection, relation: Relation) -> bool:
     """Store what a comparison found; the pair no longer waits.
 
-    Return whether it is news: the two exist still, and were no duplicates before.
+    Return whether it is news: the two exist still, are duplicates now, and were none before.
     """
     before = tx.execute(
         "SELECT kind FROM relations WHERE a = ? AND b = ?", (relation.a, relation.b)
@@ -158,7 +158,8 @@ def store(tx: sqlite3.Connection, relation: Relation) -> bool:
         ),
     ).rowcount
     tx.execute("DELETE FROM unverified WHERE a = ? AND b = ?", (relation.a, relation.b))
-    return stored > 0 and (before is None or before["kind"] not in DUPLICATES)
+    was = before is not None and before["kind"] in DUPLICATES
+    return stored > 0 and relation.kind in DUPLICATES and not was
 
 
 def has_older(catalogue: Catalogue, verifier: int) -> bool:

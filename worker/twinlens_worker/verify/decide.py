@@ -33,6 +33,8 @@ LIKELY: Final = 0.5
 """Probability of one shot from which two photos are a copy or an edit of one another."""
 OTHER_DECODER: Final = 1.5
 """Levels, of 255, by which the thumbnails of one picture in two formats differ, on average."""
+UNSURE: Final = 0.001
+"""Share of the cases in which pictures alone mislead: frames in which nothing moved."""
 ALIGNED: Final = 0.6
 """Correlation, of half of the blocks at half the size, from which two photos show one scene."""
 
@@ -186,5 +188,5 @@ _FORMS: Final = ("RAW", "HEIC", "JPEG")
 
 def _weighed(probability: float, weight: float) -> float:
     """Return a probability whose odds were multiplied by e to the ``weight``."""
-    sure = min(max(probability, 1e-6), 1 - 1e-6)
+    sure = min(max(probability, UNSURE), 1 - UNSURE)
     return 1 / (1 + math.exp(-math.log(sure / (1 - sure)) - weight))

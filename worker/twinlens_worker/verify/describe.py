@@ -21,9 +21,11 @@ RESIZED: Final = 0.03
 OVERLAID: Final = 0.03
 """Share of the blocks that nothing explains from which something lies over the picture."""
 FLAT: Final = 0.5
-"""Share of flat pixels from which what was added around a picture is no picture itself."""
+"""Share of one colour from which what was added around a picture is no picture itself."""
 PLAIN: Final = 0.97
 """The same from which it has nothing written on it."""
+COLOUR_BIN: Final = 16
+"""Levels within which two colours are one."""
 GREY: Final = 5.0
 COLOURED: Final = 12.0
 """Mean distance, in 255 levels, of a picture's largest and smallest channel."""
@@ -96,7 +98,7 @@ def _framed(a: Sketch, b: Sketch, found: Judgement) -> Done:
 
 
 def _around(picture: Sketch, to_this: Transform) -> float | None:
-    """Return the share of flat pixels in what the other does not show; None where that is little.
+    """Return the share of one colour in what the other does not show; None where that is little.
 
     ``to_this`` takes the other's unit square to where it lies in this picture.
     """
@@ -106,8 +108,10 @@ def _around(picture: Sketch, to_this: Transform) -> float | None:
     outside = cv2.dilate(inside, np.ones((7, 7), np.uint8)) == 0
     if outside.mean() < 0.01:
         return None
-    steps = cv2.morphologyEx(picture.grey, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
-    return float((steps[outside] < 16).mean())
+    colours = picture.picture[outside].astype(int)
+    bins = (colours // COLOUR_BIN) @ (1, 16, 256)
+    common = np.median(colours[bins == np.bincount(bins).argmax()], axis=0)
+    return float((np.abs(colours - common) < COLOUR_BIN).all(axis=1).mean())
 
 
 def _overlaid(found: Judgement) -> bool:

@@ -12,7 +12,7 @@ from typing import Final
 
 SAME_MOMENT: Final = 1.0
 """Equal to the fraction of a second: most programs keep the capture time of what they save."""
-OTHER_MOMENT: Final = -6.0
+OTHER_MOMENT: Final = -9.0
 """A copy keeps its capture time or loses it. An edit of the time itself is whole minutes off."""
 OTHER_CAMERA: Final = -3.0
 SAME_BURST: Final = -1.0

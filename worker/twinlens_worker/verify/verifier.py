@@ -96,7 +96,7 @@ class Verifier:
                 pair.a, pair.b, decision.kind, decision.probability, decision.detail, VERIFIER
             ),
         )
-        if new and decision.kind in relations.DUPLICATES:
+        if new:
             _say(tx, self._clock(), pair, decision)
 
 

@@ -1,0 +1,311 @@
+"""Copies against bursts and look-alikes: `python -m benchmarks.duplicates`.
+
+One score threshold on the descriptor against the verifier, on the same pairs. Originals, bursts and
+crops come from TWINLENS_DATA; neither the descriptor nor the verifier was fitted to them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import itertools
+import os
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from benchmarks.quality.edit import STRENGTHS
+from benchmarks.quality.generator import KINDS
+from benchmarks.quality.pictures import Picture, open_photo, photos_in
+from benchmarks.tables import Table, show
+from training.photos import squash
+from training.twins import distinct
+from twinlens import pairs
+from twinlens_worker.decode.thumbnail import LONGEST_SIDE, QUALITY
+from twinlens_worker.measures import pooled
+from twinlens_worker.models.descriptor import Descriptor, load
+from twinlens_worker.verify.compare import compare
+from twinlens_worker.verify.decide import LIKELY
+from twinlens_worker.verify.sketch import Sketch
+
+APART: Final = (1, 2, 4, 8, 16)
+"""Frames between the two of a burst; 24 make a second."""
+CANDIDATES: Final = 10
+"""Photos nearest to a query that are verified, as `measures.pooled` counts answers."""
+LESS_THAN_HALF: Final = frozenset({("crop", "strong")})
+"""Edits that leave less than half of the frame."""
+SEED: Final = 1
+
+Vectors = NDArray[np.float32]
+
+
+@dataclass
+class Shown:
+    """Pictures as the library has them: a sketch of the thumbnail, and a vector."""
+
+    sketches: list[Sketch] = field(default_factory=list)
+    vectors: Vectors = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+
+
+@dataclass
+class Cost:
+    """CPU that comparing took."""
+
+    seconds: float = 0.0
+    pairs: int = 0
+
+    def compare(self, a: Sketch, b: Sketch) -> float:
+        """Return the probability that both are of one shot; features that it makes count too."""
+        began = time.process_time()
+        found = compare(a, b).probability
+        self.seconds += time.process_time() - began
+        self.pairs += 1
+        return found
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Pairs by both methods, and what each pair is."""
+
+    scores: NDArray[np.float64]
+    sure: NDArray[np.float64]
+    kinds: list[str]
+
+
+def main() -> None:
+    """Read the command line, measure, print; exit with 1 where a limit was missed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, default=os.environ.get("TWINLENS_DATA") or None)
+    parser.add_argument("--queries", type=int, default=1200, help="edited copies")
+    parser.add_argument("--originals", type=int, default=1500)
+    parser.add_argument("--bursts", type=int, default=10, help="sequences")
+    parser.add_argument("--quick", action="store_true", help="smoke test: tiny sizes")
+    options = parser.parse_args()
+    if options.data is None:
+        sys.exit("set TWINLENS_DATA to the folder that holds copies and bursts; nothing measured")
+    if options.quick:
+        options.queries, options.originals, options.bursts = 20, 40, 2
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    sys.exit(0 if run(options.data, options.originals, options.queries, options.bursts) else 1)
+
+
+def run(data: Path, originals: int, queries: int, bursts: int) -> bool:
+    """Measure and print; return whether the limits were kept."""
+    model, cost = load("pocket", device="cpu"), Cost()
+    floor = pairs.lowest(model.info.copy_threshold)
+    paths = _distinct(photos_in(data / "copies" / "originals"), originals)
+    library = _shown(model, (open_photo(path) for path in paths))
+    edits = _draw(paths, queries)
+    copies = _shown(model, (picture.open(SEED) for _, picture in edits))
+    found = _search(library, copies, [row for row, _ in edits], floor, cost)
+    frames = _bursts(model, data / "bursts", bursts, floor, cost)
+    alike = _look_alikes(library, floor, cost)
+    crops = _crops(model, data / "copies" / "crop_pairs", floor, cost)
+    own = _own(found, edits)
+    ratio = _against_bursts(own, frames)
+    recall = _ranking(found, len(edits))
+    _by_edit(own, [picture for _, picture in edits])
+    _false_pairs(alike, len(paths), model.info.copy_threshold)
+    _real_crops(crops)
+    each = 1000 * cost.seconds / max(cost.pairs, 1)
+    show(Table("CPU", ("candidate pairs compared", "ms CPU each, features among them"),
+               [(f"{cost.pairs:,}", f"{each:.1f}")]))  # fmt: skip
+    return ratio >= 5 and recall >= 0.95 and each <= 5
+
+
+def _distinct(paths: Sequence[Path], most: int) -> list[Path]:
+    """Return photos without those that the data set holds twice, dealt by chance."""
+    dealt = [paths[row] for row in np.random.default_rng(SEED).permutation(len(paths))[:most]]
+    return [dealt[row] for row in distinct(open_photo(path) for path in dealt)]
+
+
+def _draw(paths: Sequence[Path], count: int) -> list[tuple[int, Picture]]:
+    """Return edits that leave at least half of the frame, each with the row of its original."""
+    kinds = [(k, s) for k in KINDS for s in STRENGTHS if (k, s) not in LESS_THAN_HALF]
+    rng = np.random.default_rng(SEED)
+    drawn = []
+    for number in range(count):
+        row, (kind, strength) = int(rng.integers(len(paths))), kinds[number % len(kinds)]
+        drawn.append((row, Picture(paths[row], kind, strength)))
+    return drawn
+
+
+def _shown(model: Descriptor, photos: Iterable[Image.Image]) -> Shown:
+    shown, squares = Shown(), []
+    for photo in photos:
+        shown.sketches.append(_sketch(photo))
+        squares.append(squash(photo, model.info.input_size))
+    parts = [model.embed(np.stack(squares[i : i + 64])) for i in range(0, len(squares), 64)]
+    shown.vectors = _unit(np.concatenate(parts))
+    return shown
+
+
+def _unit(vectors: Vectors) -> Vectors:
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
+
+
+def _sketch(photo: Image.Image) -> Sketch:
+    """Return what the verifier sees of a photo: its thumbnail."""
+    small = photo.copy()
+    small.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.BILINEAR)
+    stream = io.BytesIO()
+    small.save(stream, "JPEG", quality=QUALITY)
+    pixels = cv2.imdecode(np.frombuffer(stream.getvalue(), np.uint8), cv2.IMREAD_COLOR)
+    assert pixels is not None
+    return Sketch(np.asarray(pixels, np.uint8))
+
+
+@dataclass(frozen=True)
+class Found:
+    """The nearest originals of every query, (queries, CANDIDATES)."""
+
+    scores: NDArray[np.float32]
+    sure: NDArray[np.float32]
+    right: NDArray[np.bool_]
+
+
+def _search(library: Shown, copies: Shown, truth: Sequence[int], floor: float, cost: Cost) -> Found:
+    similarity = copies.vectors @ library.vectors.T
+    nearest = np.argsort(-similarity, axis=1)[:, :CANDIDATES]
+    scores = np.take_along_axis(similarity, nearest, axis=1)
+    sure = np.zeros_like(scores)
+    for query, place in zip(*np.nonzero(scores >= floor), strict=True):
+        original = library.sketches[nearest[query, place]]
+        sure[query, place] = cost.compare(original, copies.sketches[query])
+    return Found(scores, sure, nearest == np.array(truth)[:, None])
+
+
+def _own(found: Found, edits: Sequence[tuple[int, Picture]]) -> Scored:
+    """Return each query with its own original; what was no candidate scores 0."""
+    scores, sure = (
+        np.where(found.right, values, 0).max(axis=1) for values in (found.scores, found.sure)
+    )
+    return Scored(scores, sure, [picture.kind for _, picture in edits])
+
+
+def _bursts(model: Descriptor, folder: Path, most: int, floor: float, cost: Cost) -> Scored:
+    scores, sure, kinds = [], [], []
+    for sequence in sorted(folder.iterdir())[:most]:
+        shown = _shown(model, (open_photo(path) for path in photos_in(sequence)))
+        for apart in APART:
+            for first in range(0, len(shown.sketches) - apart, 3):
+                score = float(shown.vectors[first] @ shown.vectors[first + apart])
+                one, other = shown.sketches[first], shown.sketches[first + apart]
+                scores.append(score)
+                sure.append(cost.compare(one, other) if score >= floor else 0.0)
+                kinds.append(f"{apart}")
+    return Scored(np.array(scores), np.array(sure), kinds)
+
+
+def _look_alikes(library: Shown, floor: float, cost: Cost) -> Scored:
+    """Return all pairs of originals from the floor on, and the nearest of each: none are copies."""
+    similarity = np.triu(library.vectors @ library.vectors.T, 1)
+    wanted = similarity >= floor
+    both = similarity + similarity.T
+    wanted[np.arange(len(both)), both.argmax(axis=1)] = True
+    wanted = np.triu(wanted | wanted.T, 1)
+    rows = np.argwhere(wanted)
+    sure = [cost.compare(library.sketches[a], library.sketches[b]) for a, b in rows]
+    return Scored(similarity[wanted].astype(np.float64), np.array(sure), [""] * len(rows))
+
+
+def _crops(model: Descriptor, folder: Path, floor: float, cost: Cost) -> Scored:
+    """Return real photos and their crops, and photos of one person that follow one another."""
+    shown = {path.stem: _shown(model, [open_photo(path)]) for path in photos_in(folder)}
+    wholes = sorted(name for name in shown if "easy" not in name)
+    cases = [(one, one.replace("Faces_", "Faces_easy_"), "its crop") for one in wholes]
+    cases += [(a, b, "the next photo") for a, b in itertools.pairwise(wholes)]
+    scores, sure, kinds = [], [], []
+    for one, other, kind in cases:
+        if other in shown:
+            a, b = shown[one], shown[other]
+            scores.append(float(a.vectors[0] @ b.vectors[0]))
+            sure.append(cost.compare(a.sketches[0], b.sketches[0]) if scores[-1] >= floor else 0.0)
+            kinds.append(kind)
+    return Scored(np.array(scores), np.array(sure), kinds)
+
+
+def _against_bursts(own: Scored, frames: Scored) -> float:
+    """Print what each method calls a copy where both find as many; return how many times fewer."""
+    recall = float((own.sure >= LIKELY).mean())
+    threshold = float(np.quantile(own.scores, 1 - recall))
+    by_score, by_verifier = frames.scores >= threshold, frames.sure >= LIKELY
+    apart = np.array(frames.kinds)
+    rows = [
+        (f"{one} apart", _share(by_score[apart == one]), _share(by_verifier[apart == one]))
+        for one in dict.fromkeys(frames.kinds)
+    ]
+    ratio = float(by_score.sum() / max(by_verifier.sum(), 1))
+    rows.append(("all", _share(by_score), f"{_share(by_verifier)}, {ratio:.1f} times fewer"))
+    show(Table(f"Frames of bursts called copies, where {100 * recall:.1f} % of copies are found",
+               ("frames", f"score from {threshold:.3f}", "verified"), rows))  # fmt: skip
+    return ratio
+
+
+def _ranking(found: Found, wanted: int) -> float:
+    """Print recall at high precision, all answers pooled; return that of the verifier."""
+    rows, last = [], 0.0
+    for name, values in (("score", found.scores), ("verified", found.sure)):
+        flat, right = values.ravel(), found.right.ravel()
+        ranking = pooled.pool(flat, right, wanted)
+        shares = [pooled.recall_at_precision(ranking, p) for p in (0.99, 0.999)]
+        at = pooled.at_threshold(ranking, LIKELY) if name == "verified" else None
+        last = shares[1]
+        rows.append((name, f"{found.right.any(axis=1).mean():.3f}", *(f"{s:.3f}" for s in shares),
+                     "" if at is None else f"{at[0]:.3f}, {at[1]:.4f}"))  # fmt: skip
+    columns = ("ranked by", "original among the candidates", "recall at 99 % precision",
+               "at 99.9 %", f"at {LIKELY}: recall, precision")  # fmt: skip
+    show(Table("Edited copies that keep at least half of the frame", columns, rows))
+    return last
+
+
+def _by_edit(own: Scored, pictures: Sequence[Picture]) -> None:
+    rows = []
+    strength = np.array([picture.strength for picture in pictures])
+    for kind in KINDS:
+        mine = np.array([one == kind for one in own.kinds])
+        cells = [own.sure[mine & (strength == one)] >= LIKELY for one in STRENGTHS]
+        rows.append((kind, *(_share(cell) if len(cell) else "" for cell in cells)))
+    show(Table("Called a copy or edit, by edit", ("edit", *STRENGTHS), rows))
+
+
+def _false_pairs(alike: Scored, photos: int, threshold: float) -> None:
+    pairs_in_all = photos * (photos - 1) / 2
+    rows = [
+        (name, f"{count}", f"{count / pairs_in_all * 1e8:,.0f}")
+        for name, count in (
+            (f"score from {threshold:.3f}", int((alike.scores >= threshold).sum())),
+            ("verified", int((alike.sure >= LIKELY).sum())),
+        )
+    ]
+    note = f"{photos:,} photos, {len(alike.sure):,} pairs compared, the nearest of each among them."
+    show(Table("Different photos called copies", ("method", "pairs", "per 10^8 pairs"), rows,
+               (note,)))  # fmt: skip
+
+
+def _real_crops(crops: Scored) -> None:
+    kinds = np.array(crops.kinds)
+    rows = [
+        (f"photo and {kind}", f"{(kinds == kind).sum()}",
+         _share(crops.sure[kinds == kind] >= LIKELY))
+        for kind in dict.fromkeys(crops.kinds)
+    ]  # fmt: skip
+    show(Table("Real crops", ("pair", "pairs", "called a copy or edit"), rows))
+
+
+def _share(values: NDArray[np.bool_]) -> str:
+    return f"{100 * values.mean():.1f} %" if len(values) else "-"
+
+
+if __name__ == "__main__":
+    main()

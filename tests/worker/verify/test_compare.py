@@ -1,0 +1,106 @@
+"""Comparing two pictures: copies and edits are told from other frames and other photos."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image, ImageEnhance, ImageOps
+
+from tests.worker.verify.conftest import draw_scene, saved, sketched
+from twinlens_worker.verify.compare import compare
+from twinlens_worker.verify.transform import apply
+
+WHOLE = (0.0, 0.0, 1.0, 1.0)
+
+
+def crop(image: Image.Image, box: tuple[float, float, float, float]) -> Image.Image:
+    """Return the part of a picture that a box in the unit square names."""
+    width, height = image.size
+    left, top, right, bottom = box
+    return image.crop(
+        (round(left * width), round(top * height), round(right * width), round(bottom * height))
+    )
+
+
+EDITS = {
+    "saved again": lambda image: saved(image, 40),
+    "made small": lambda image: image.resize((160, 120)),
+    "cropped": lambda image: crop(image, (0.2, 0.1, 0.9, 0.9)),
+    "mirrored": ImageOps.mirror,
+    "mirrored and cropped": lambda image: ImageOps.mirror(crop(image, (0.1, 0.1, 0.8, 0.9))),
+    "turned": lambda image: image.transpose(Image.Transpose.ROTATE_90),
+    "turned and cropped": lambda image: crop(
+        image.transpose(Image.Transpose.ROTATE_270), (0.1, 0.1, 0.9, 0.8)
+    ),
+    "brighter": lambda image: ImageEnhance.Brightness(image).enhance(1.3),
+    "grey": ImageOps.grayscale,
+    "framed": lambda image: ImageOps.expand(image, 60, (240, 240, 230)),
+}
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("edit", EDITS)
+def test_edits_are_of_one_shot(edit: str, seed: int):
+    """Whatever people do to a photo, it is most likely the same shot."""
+    photo = draw_scene(seed)
+    edited = saved(EDITS[edit](photo).convert("RGB"))
+    assert compare(sketched(photo), sketched(edited)).probability > 0.5
+
+
+def test_other_photos_are_not():
+    """Photos of other things are not of one shot, nor aligned."""
+    for seed in range(4):
+        found = compare(sketched(draw_scene(seed)), sketched(draw_scene(seed + 10)))
+        assert found.probability < 0.1
+
+
+def moved_scene(seed: int, step: int) -> Image.Image:
+    """Return a scene in which two large parts moved by themselves, the rest standing still."""
+    frame = draw_scene(seed)
+    part = frame.crop((200, 120, 420, 360))
+    frame.paste(part, (200 + step, 120 + step // 2))
+    other = frame.crop((40, 300, 180, 460))
+    frame.paste(other, (40, 300 - step))
+    return frame
+
+
+@pytest.mark.parametrize("step", [10, 20])
+def test_frames_of_a_burst_are_not(step: int):
+    """A scene in which something moved is no copy, though nearly all of it agrees."""
+    found = compare(sketched(draw_scene(3)), sketched(moved_scene(3, step)))
+    assert found.found is not None
+    assert found.found.coarse[2] > 0.8
+    assert found.probability < 0.5
+
+
+def test_the_transform_says_where_a_crop_was_cut():
+    """The corners of a crop are found in the photo within a hundredth of its side."""
+    photo = draw_scene(4)
+    found = compare(sketched(photo), sketched(saved(crop(photo, (0.25, 0.25, 0.75, 0.875))))).found
+    assert found is not None
+    corners = np.array([[0.25, 0.25], [0.75, 0.875]])
+    assert np.abs(apply(found.transform, corners) - [[0, 0], [1, 1]]).max() < 0.01
+    assert found.share_a == pytest.approx(0.5 * 0.625, abs=0.02)
+
+
+def test_order_does_not_matter():
+    """Comparing b with a says what comparing a with b does, to within noise."""
+    photo, edited = draw_scene(5), saved(crop(draw_scene(5), (0.1, 0.0, 0.9, 0.8)))
+    there = compare(sketched(photo), sketched(edited)).probability
+    back = compare(sketched(edited), sketched(photo)).probability
+    assert min(there, back) > 0.5
+
+
+@pytest.mark.parametrize("size", [(320, 5), (5, 320), (1, 1), (33, 33)])
+def test_odd_shapes_are_compared_without_an_error(size: tuple[int, int]):
+    """Pictures too thin or too small to hold anything are simply not aligned."""
+    thin = sketched(draw_scene(6, size))
+    compare(thin, sketched(draw_scene(6)))
+    compare(thin, thin)
+
+
+def test_pictures_of_one_colour_are_compared_without_an_error():
+    """Black against black and against a scene."""
+    black = sketched(Image.new("RGB", (320, 240)))
+    assert compare(black, sketched(draw_scene(7))).probability < 0.5
+    compare(black, black)

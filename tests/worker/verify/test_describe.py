@@ -1,0 +1,103 @@
+"""What was done to a photo is named, with how much."""
+
+from __future__ import annotations
+
+import pytest
+from PIL import Image, ImageDraw, ImageEnhance, ImageFont, ImageOps
+
+from tests.worker.verify.conftest import draw_scene, saved, sketched
+from twinlens_worker.verify.compare import compare
+from twinlens_worker.verify.describe import describe, words
+
+
+def done(photo: Image.Image, edited: Image.Image) -> dict[str, object]:
+    """Return what the verifier says was done."""
+    a, b = sketched(photo), sketched(saved(edited.convert("RGB")))
+    found = compare(a, b).found
+    assert found is not None
+    sizes = (photo.width * photo.height, edited.width * edited.height)
+    return describe(a, b, found, sizes)
+
+
+def test_saved_again_is_nothing():
+    """A photo that was only saved once more has nothing done to it."""
+    assert done(draw_scene(1), draw_scene(1)) == {}
+
+
+def test_resized():
+    """The share of each side that is left."""
+    assert done(draw_scene(1), draw_scene(1).resize((320, 240))) == {"resized": 0.5}
+
+
+def test_crop_says_how_much_is_left_and_of_which():
+    """A crop to 42 % is named so, whichever of the two it is."""
+    photo = draw_scene(2)
+    part = photo.crop((64, 96, 64 + 448, 96 + 288))  # 70 % by 60 %
+    assert done(photo, part) == {"crop": pytest.approx(0.42, abs=0.02), "cropped": "b"}
+    assert done(part, photo) == {"crop": pytest.approx(0.42, abs=0.02), "cropped": "a"}
+
+
+@pytest.mark.parametrize(
+    ("turn", "degrees"),
+    [
+        (Image.Transpose.ROTATE_90, 270),  # Pillow turns counter-clockwise
+        (Image.Transpose.ROTATE_180, 180),
+        (Image.Transpose.ROTATE_270, 90),
+    ],
+)
+def test_turns_are_said_clockwise(turn: Image.Transpose, degrees: int):
+    """The turn of b against a, in degrees clockwise."""
+    assert done(draw_scene(3), draw_scene(3).transpose(turn)) == {"rotated": degrees}
+
+
+def test_mirrored():
+    """Left to right is mirrored; top to bottom is that and half a turn."""
+    photo = draw_scene(4)
+    assert done(photo, ImageOps.mirror(photo)) == {"mirrored": True}
+    assert done(photo, ImageOps.flip(photo)) == {"rotated": 180, "mirrored": True}
+
+
+def test_grey():
+    """A photo without its colours is grey, and nothing else."""
+    assert done(draw_scene(5), ImageOps.grayscale(draw_scene(5))) == {"grey": True}
+
+
+def test_tone_is_said_of_the_later_one():
+    """Brighter or darker, by what b is against a."""
+    photo = draw_scene(6)
+    darker = ImageEnhance.Brightness(photo).enhance(0.6)
+    assert "darker" in done(photo, darker)["tone"]
+    assert "brighter" in done(darker, photo)["tone"]
+
+
+def test_border_is_no_crop():
+    """A frame of one colour round the whole photo."""
+    framed = ImageOps.expand(draw_scene(7), 50, (250, 250, 250))
+    assert done(draw_scene(7), framed) == {"border": True}
+
+
+def test_caption_is_no_border():
+    """A white band with words on it."""
+    photo = draw_scene(8)
+    canvas = Image.new("RGB", (photo.width, photo.height + 90), "white")
+    canvas.paste(photo, (0, 90))
+    font = ImageFont.load_default(size=60)
+    ImageDraw.Draw(canvas).text((10, 10), "when the light is right", fill="black", font=font)
+    assert done(photo, canvas) == {"caption": True}
+
+
+def test_something_over_the_picture():
+    """A sticker covers about the share of the blocks that it covers."""
+    photo = draw_scene(9)
+    edited = photo.copy()
+    ImageDraw.Draw(edited).ellipse((200, 100, 440, 340), fill=(255, 210, 60))
+    assert done(photo, edited)["overlay"] == pytest.approx(0.147, abs=0.08)
+
+
+def test_words():
+    """All that was done, in one line."""
+    fields = {"rotated": 90, "mirrored": True, "crop": 0.42, "cropped": "b", "overlay": 0.2}
+    fields |= {"tone": ["brighter", "more contrast"]}
+    assert words(fields) == (
+        "rotated 90, mirrored, crop to 42 %, something over 20 %, brighter, more contrast"
+    )
