@@ -305,6 +305,19 @@ def test_reference_folders_are_checked_once_more(
     assert shots["twin"].exists()
 
 
+@pytest.mark.parametrize("verdict", [("--not-duplicates",), ("--keep", "small")])
+def test_what_was_decided_since_the_plan_counts(
+    verdict: tuple[str, ...], shots: dict[str, Path], plan: Path, twinlens: Cli
+):
+    """Somebody said meanwhile that this photo is wanted: it stays, the other one goes."""
+    option, *keeper = verdict
+    twinlens("decide", shots["best"], shots["small"], option, *(shots[name] for name in keeper))
+    result = twinlens("apply", plan, "--yes", code=1)
+    assert f"{shots['small']}: you decided since that it is to stay" in result.stderr
+    assert shots["small"].exists()
+    assert not shots["twin"].exists()
+
+
 def test_a_plan_of_another_library_is_refused(
     built: Built, plan: Path, twinlens: Cli, shots: dict[str, Path]
 ):

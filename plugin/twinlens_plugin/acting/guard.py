@@ -3,7 +3,8 @@
 1. Both files lie in watched folders that are there now (the disk is not away), reached without a
    symbolic link. 2. The one to go is below no reference folder. 3. Both are read whole, and are what
    the plan says. 4. They are two files: not one file by two paths, by two mounts, or by names that
-   differ in case. 5. Nothing that the whole plan keeps is that file either.
+   differ in case. 5. Nothing that the whole plan keeps is that file either. 6. Nobody decided since
+   that both are wanted.
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ from __future__ import annotations
 import contextlib
 import os
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from twinlens.errors import PhotoError, VanishedError
 from twinlens.roots import Root, why_offline
 from twinlens_plugin.acting import files
 from twinlens_plugin.acting.files import Reading
 from twinlens_plugin.current import below
+from twinlens_plugin.decisions import NOT_DUPLICATES, Decision
 from twinlens_plugin.errors import SkippedError
 from twinlens_plugin.output import shown
 from twinlens_plugin.plans import Plan, PlannedPhoto
@@ -27,12 +29,13 @@ class Guard:
     """Decides for one plan what may be done."""
 
     def __init__(
-        self, plan: Plan, roots: Sequence[Root], references: Collection[bytes] = ()
+        self, plan: Plan, roots: Sequence[Root], decisions: Iterable[Decision] = ()
     ) -> None:
         self._roots = roots
-        self._references = {os.path.realpath(f) for f in (*plan.references, *references)}
+        self._references = {os.path.realpath(folder) for folder in plan.references}
         kept = [photo.path for group in plan.groups for photo in group.photos if not photo.remove]
         self._kept = _by_inode(kept)
+        self._wanted = frozenset(pair for one in decisions for pair in _wanted(one))
 
     def root_of(self, path: bytes) -> Root:
         """Return the root that holds a path, which is there now. Raises SkippedError."""
@@ -53,6 +56,10 @@ class Guard:
         if any(below(photo.path, folder) for folder in self._references):
             raise SkippedError(
                 f"{shown(photo.path)}: lies in a reference folder, from which nothing is removed."
+            )
+        if any((photo.sha256, other.sha256) in self._wanted for other in kept):
+            raise SkippedError(
+                f"{shown(photo.path)}: you decided since that it is to stay. Make a new plan."
             )
         self._refuse_aliases(photo.path)
 
@@ -77,6 +84,15 @@ class Guard:
                 raise SkippedError(
                     f"{shown(path)}: may be {shown(keeper)} by another mount, which is to be kept."
                 )
+
+
+def _wanted(decision: Decision) -> Iterator[tuple[str, str]]:
+    """Yield ``(one, other)`` where a person wants one beside the other, both as hashes."""
+    a, b = decision.a.hex(), decision.b.hex()
+    if decision.verdict == NOT_DUPLICATES:
+        yield from ((a, b), (b, a))
+    elif decision.keeper is not None:
+        yield (a, b) if decision.keeper == decision.a else (b, a)
 
 
 def read_as_planned(photo: PlannedPhoto) -> Reading:

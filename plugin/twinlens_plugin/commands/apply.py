@@ -12,7 +12,7 @@ import click
 
 from twinlens.catalogue import Catalogue
 from twinlens.roots import list_roots
-from twinlens_plugin import output
+from twinlens_plugin import decisions, output
 from twinlens_plugin.acting.actions import Action, Maker, Order
 from twinlens_plugin.acting.applying import (
     Apply,
@@ -70,8 +70,7 @@ def command(
     said. Ctrl-C stops between two actions.
 
     Example:
-      twinlens duplicates --plan plan.json
-      twinlens apply plan.json
+      twinlens duplicates --plan plan.json && twinlens apply plan.json
       twinlens apply plan.json --yes
       twinlens apply plan.json --action move --to ~/spare --yes
     """
@@ -104,6 +103,10 @@ def _refuse_other_library(plan: Plan, catalogue: Catalogue, file: Path) -> None:
         )
 
 
+def _guard(plan: Plan, catalogue: Catalogue) -> Guard:
+    return Guard(plan, list_roots(catalogue), decisions.every(catalogue))
+
+
 def _dry_run(session: Session, catalogue: Catalogue, plan: Plan, order: Order) -> int:
     runs = read_runs(session.library)
     for run in runs:
@@ -112,7 +115,7 @@ def _dry_run(session: Session, catalogue: Catalogue, plan: Plan, order: Order) -
                 f"run {run.name} was cut short; apply --yes and undo clear that up first."
             )
     before = done_before(runs, plan, order.action)
-    dry_run = DryRun(plan, order, Guard(plan, list_roots(catalogue)), before)
+    dry_run = DryRun(plan, order, _guard(plan, catalogue), before)
     with Exiftool() if order.needs_exiftool else contextlib.nullcontext():
         return _tell(session, dry_run.run(), order, run=None)
 
@@ -140,7 +143,7 @@ def _apply(session: Session, catalogue: Catalogue, plan: Plan, file: Path, order
             roots=roots_as_json(roots),
         ) as writer:
             maker = Maker(order, exiftool, writer.file.stem)
-            work = Apply(plan, order, Guard(plan, roots), maker, writer, catalogue, before)
+            work = Apply(plan, order, _guard(plan, catalogue), maker, writer, catalogue, before)
             code = _tell(session, work.run(interrupt), order, run=writer.file.stem)
         if interrupt.number is not None:
             output.remark(
