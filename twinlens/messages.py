@@ -68,8 +68,15 @@ class Embedded:
     format: str | None = None
     taken_at: str | None = None
     camera: str | None = None
+    burst: str | None = None
+    """Number of the burst that it is a frame of, by Apple or Google."""
+    document: str | None = None
+    """XMP's name of the document that it is or was first saved from."""
+    derived_from: str | None = None
     flat: bool = False
     """Whether the picture has no structure: never a copy by content."""
+    sharpness: float | None = None
+    """Higher is sharper, comparable between frames of one motif; see the decoder."""
     labels: tuple[Label, ...] | None = None
     """What the model names in it, the surest first; None where that was not asked."""
 
@@ -203,12 +210,18 @@ def _build(kind: type[T], item: object) -> T:
     return kind(**values)
 
 
-_TYPES: Mapping[str, type] = {"int": int, "str": str, "bool": bool, "bytes": str}
+_TYPES: Mapping[str, type] = {
+    "int": int,
+    "float": float,
+    "str": str,
+    "bool": bool,
+    "bytes": str,
+}
 
 
 def _storable(value: object) -> bool:
-    """Tell whether SQLite can hold a value: no number above 63 bits, no lone surrogate."""
-    if isinstance(value, int):
+    """Tell whether SQLite can hold a value: no number above 63 bits or NaN, no lone surrogate."""
+    if isinstance(value, int | float):
         return 0 <= value < 2**63
     return not isinstance(value, str) or value == writable(value)
 

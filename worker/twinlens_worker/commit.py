@@ -190,8 +190,8 @@ def _store_content(tx: sqlite3.Connection, result: Embedded) -> int:
     if row is not None:
         return int(row["id"])
     cursor = tx.execute(
-        "INSERT INTO contents (sha256, bytes, width, height, format, taken_at, camera, flat)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO contents (sha256, bytes, width, height, format, taken_at, camera, burst,"
+        " document, derived_from, flat, sharpness) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             result.sha256,
             result.size,
@@ -200,7 +200,11 @@ def _store_content(tx: sqlite3.Connection, result: Embedded) -> int:
             result.format,
             result.taken_at,
             result.camera,
+            result.burst,
+            result.document,
+            result.derived_from,
             result.flat,
+            result.sharpness,
         ),
     )
     assert cursor.lastrowid is not None

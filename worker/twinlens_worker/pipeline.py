@@ -170,6 +170,10 @@ def _embedded(photo: Photo, item: Decoded, vector: bytes | None, labels: Labels 
         format=item.format,
         taken_at=item.taken_at,
         camera=item.camera,
+        burst=item.burst,
+        document=item.document,
+        derived_from=item.derived_from,
         flat=item.pixels is not None and is_flat(item.pixels),
+        sharpness=item.sharpness,
         labels=labels,
     )

@@ -14,6 +14,7 @@ from twinlens_worker.decode import picture
 from twinlens_worker.decode.known import KnownContents
 from twinlens_worker.decode.reasons import explained
 from twinlens_worker.decode.request import Decoded, DecodeRequest
+from twinlens_worker.decode.sharpness import sharpness
 from twinlens_worker.decode.source import read_photo
 from twinlens_worker.decode.thumbnail import keep_thumbnail
 
@@ -51,6 +52,8 @@ class Decoder:
         with warnings.catch_warnings():
             # Pillow warns of odd metadata and palettes; what matters raises.
             warnings.simplefilter("ignore")
+            if request.exact:
+                return Decoded(sha256, len(data), exact=self._exact(data, request))
             found = self._read(data, request)
             if request.thumbnails is not None:
                 keep_thumbnail(found.image, request.thumbnails, sha256)
@@ -64,6 +67,13 @@ class Decoder:
             return read_raw(data, side=side, max_megapixels=limit)
         return picture.read_picture(data, side=side, max_megapixels=limit)
 
+    def _exact(self, data: bytes, request: DecodeRequest) -> bytes:
+        from twinlens_worker.decode.exact import hash_pixels, hash_sensor  # seldom asked for
+
+        if media.is_raw(request.path):
+            return hash_sensor(data)
+        return hash_pixels(data, max_megapixels=self._max_megapixels)
+
 
 def _answer(found: picture.Picture, sha256: bytes, size: int, side: int) -> Decoded:
     square = found.image.resize((side, side), Image.Resampling.BILINEAR, reducing_gap=2.0)
@@ -76,4 +86,8 @@ def _answer(found: picture.Picture, sha256: bytes, size: int, side: int) -> Deco
         format=found.format,
         taken_at=found.facts.taken_at,
         camera=found.facts.camera,
+        burst=found.facts.origin.burst,
+        document=found.facts.origin.document,
+        derived_from=found.facts.origin.derived_from,
+        sharpness=sharpness(found.image),
     )

@@ -35,6 +35,9 @@ class DecodeRequest:
     known: KnownVectors | None
     """Contents that have a vector here are hashed only."""
 
+    exact: bool = False
+    """Whether only the hash of every pixel is wanted, at full size."""
+
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
@@ -59,6 +62,20 @@ class Decoded:
     """Capture time by the camera's clock, ISO 8601; with an offset where the camera wrote one."""
 
     camera: str | None = None
+
+    burst: str | None = None
+    """Apple's or Google's number of the burst that it is a frame of."""
+
+    document: str | None = None
+    """XMP's name of the document that it is or was first saved from."""
+
+    derived_from: str | None = None
+    """XMP's name of the document that it was made from."""
+
+    sharpness: float | None = None
+
+    exact: bytes | None = None
+    """SHA-256 of every pixel, where that was asked for."""
 
 
 READY = "ready"
