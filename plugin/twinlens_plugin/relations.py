@@ -13,6 +13,8 @@ in the order in which their first photos came into the library.
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -117,6 +119,10 @@ class Duplicates:
 
         One read transaction for each batch: a reader of minutes would keep the log growing.
         """
+        with _without_collection():
+            return self._make_batch(start, size)
+
+    def _make_batch(self, start: Place, size: int) -> _Batch | None:
         with self._catalogue.read_tx():
             places = self._order.after(start, size)
             if not places:
@@ -146,6 +152,18 @@ class Duplicates:
 
     def _marked(self, photo: Photo) -> Photo:
         return photo._replace(reference=True) if self._wanted.is_reference(photo) else photo
+
+
+@contextlib.contextmanager
+def _without_collection() -> Iterator[None]:
+    """Hold Python back from looking for cycles: groups make none, and it takes a fifth of the time."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _firsts(gathered: Gathered, places: Mapping[int, Place]) -> dict[int, Place]:
