@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,6 +14,7 @@ from twinlens.catalogue import Catalogue
 from twinlens.errors import TwinlensError
 from twinlens.media import skip_folder
 from twinlens.roots import Root, why_offline
+from twinlens_plugin.acting import files
 from twinlens_plugin.acting.actions import Action, AlreadyError, Maker, Order
 from twinlens_plugin.acting.guard import Guard, read_as_planned, unchanged_at_a_glance
 from twinlens_plugin.acting.journal import Entry, Run, Writer
@@ -156,7 +159,10 @@ class Apply:
         if self._order.action is Action.TAG:
             return self._maker.tags(photo, group)
         roots = self._guard.root_of(photo.path), self._guard.root_of(group.keeper.path)
-        return self._maker.removal(photo, kept[0], kept[-1], reading, roots)
+        steps = self._maker.removal(photo, kept[0], kept[-1], reading, roots)
+        if not files.still_is(photo.path, reading):  # exiftool took its time meanwhile
+            raise SkippedError(f"{shown(photo.path)}: is being changed. Try again when it is done.")
+        return steps
 
     def _do(self, group: PlannedGroup, photo: PlannedPhoto, steps: Sequence[Step]) -> None:
         self._number += 1
@@ -191,9 +197,11 @@ class Apply:
 
     def _forget(self, path: bytes) -> None:
         """Tell the catalogue, so that the next scan does not take many removed photos for a lost disk."""
-        root = self._guard.root_of(path)
-        relative = os.path.relpath(path, root.path)
-        ledger.tombstone(self._catalogue, root.id, [relative], now=time.time())
+        # The photo is gone and the journal has it: a scan finds out what cannot be written now.
+        with contextlib.suppress(sqlite3.Error, SkippedError):
+            root = self._guard.root_of(path)
+            relative = os.path.relpath(path, root.path)
+            ledger.tombstone(self._catalogue, root.id, [relative], now=time.time())
 
 
 def _kept(group: PlannedGroup, photo: PlannedPhoto) -> list[PlannedPhoto]:
