@@ -278,6 +278,22 @@ def test_one_file_by_two_paths_is_never_removed(built: Built, twinlens: Cli):
         subprocess.run(["umount", alias], check=True)
 
 
+def test_a_keeper_that_went_as_well_is_back_at_once(
+    built: Built, twinlens: Cli, monkeypatch: pytest.MonkeyPatch, trash: Path
+):
+    """Whatever way there is to be one file that nobody thought of: the photo comes back."""
+    monkeypatch.setattr("twinlens_plugin.acting.guard.Guard._refuse_aliases", lambda *_: None)
+    monkeypatch.setattr("twinlens_plugin.acting.guard._refuse_links", lambda _: None)
+    keeper = built.photo("real/a.jpg")
+    (built.photos / "alias").symlink_to(keeper.parent)
+    before = keeper.stat()
+    file, _ = plan_of(built, planned_group("g", keeper, built.photos / "alias" / "a.jpg"))
+    result = twinlens("apply", file, "--yes", code=1)
+    assert f"{keeper}: it went as well, so both are back." in result.stderr
+    assert (keeper.stat().st_ino, keeper.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    assert list(trash.iterdir()) == []
+
+
 def test_hard_links_are_two_names_and_one_may_go(built: Built, twinlens: Cli, trash: Path):
     """To remove a second name leaves the first; undo brings back the very link."""
     keeper = built.photo("a.jpg")
