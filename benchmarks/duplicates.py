@@ -39,8 +39,8 @@ from twinlens_worker.verify.sketch import Sketch
 
 APART: Final = (1, 2, 4, 8, 16)
 """Frames between the two of a burst; 24 make a second."""
-CANDIDATES: Final = 10
-"""Photos nearest to a query that are verified, as `measures.pooled` counts answers."""
+CANDIDATES: Final = pairs.LOOSE_NEIGHBOURS
+"""Photos nearest to a query that are verified."""
 LESS_THAN_HALF: Final = frozenset({("crop", "strong")})
 """Edits that leave less than half of the frame."""
 SEED: Final = 1
@@ -102,7 +102,7 @@ def main() -> None:
 def run(data: Path, originals: int, queries: int, bursts: int) -> bool:
     """Measure and print; return whether the limits were kept."""
     model, cost = load("pocket", device="cpu"), Cost()
-    floor = pairs.lowest(model.info.copy_threshold)
+    floor = model.info.copy_threshold * pairs.LOOSE
     paths = _distinct(photos_in(data / "copies" / "originals"), originals)
     library = _shown(model, (open_photo(path) for path in paths))
     edits = _draw(paths, queries)

@@ -14,7 +14,6 @@ from tests.conftest import Clock
 from twinlens import contents, pairs, snapshot
 from twinlens.catalogue import Catalogue
 from twinlens.errors import AlreadyRunningError
-from twinlens.events import events_after
 from twinlens.library import Library
 from twinlens.messages import ModelRef
 from twinlens.models import Model
@@ -97,18 +96,18 @@ def test_pairs_are_found_whatever_the_order(
     assert scores[1, 2] == pytest.approx(0.97, abs=0.002)
 
 
-def test_copy_is_said_once(
+def test_far_neighbours_are_kept_only_where_they_are_nearest(
     catalogue: Catalogue, library: Library, settings: Settings, model: Model, add: Adder
 ):
-    """Followers hear of a copy when it comes in, with the photo it copies."""
+    """Below the threshold a new content has a few pairs, not one with each photo of its kind."""
     base = unit_vector(1)
-    add([1, 2], [base, _near(base, 0.97, 5)])
+    many = [_near(base, model.copy_threshold - 0.1 + 0.001 * n, 30 + n) for n in range(12)]
+    add(list(range(1, 14)), [*many, base])
     _index(catalogue, library, settings, model)
-    _index(catalogue, library, settings, model)
-    copies = [event for event in events_after(catalogue, 0) if event.kind == "duplicate"]
-    assert [(event.path, event.detail) for event in copies] == [(b"2.jpg", "copy 0.97")]
-    assert copies[0].other is not None
-    assert copies[0].other.endswith(b"/1.jpg")
+    with_base = {a for a, b in _pairs(catalogue) if b == 13}
+    assert with_base == set(range(13 - pairs.LOOSE_NEIGHBOURS, 13))
+    assert _index(catalogue, library, settings, model)
+    assert catalogue.value("SELECT count(*) FROM unverified") == len(_pairs(catalogue))
 
 
 def test_replay_after_a_crash_finds_the_pairs_missed(
@@ -267,15 +266,15 @@ def test_lower_threshold_has_copies_sought_anew(
 ):
     """Pairs below what was kept appear once the indexer runs with the lower threshold."""
     base = unit_vector(1)
-    add([1, 2], [base, _near(base, 0.75, 5)])
+    add([1, 2], [base, _near(base, 0.38, 5)])
     _index(catalogue, library, settings, model)
     assert not _pairs(catalogue)
-    lower = dataclasses.replace(settings, copy_threshold=0.7)
+    lower = dataclasses.replace(settings, copy_threshold=0.3)
     assert not pairs.are_complete(catalogue, lower, model)
     _index(catalogue, library, lower, model)
     assert _pairs(catalogue) == {(1, 2)}
     assert pairs.are_complete(catalogue, lower, model)
-    add([3], [_near(base, 0.72, 7)])
+    add([3], [_near(base, 0.33, 7)])
     _index(catalogue, library, settings, model)
     assert (1, 3) in _pairs(catalogue), "a higher threshold set later leaves no gaps"
     assert pairs.are_complete(catalogue, lower, model)

@@ -30,12 +30,12 @@ from twinlens_worker.verify.probability import FARTHEST, MEASUREMENTS, measureme
 from twinlens_worker.verify.sketch import Sketch
 
 TARGET: Final = Path(__file__).parents[1] / "twinlens_worker" / "verify" / "fitted.py"
-PHOTOS: Final = {"caltech": 300, "grocery": 200}
-CAMERA_ROUNDS: Final = 3
+PHOTOS: Final = {"caltech": 160, "grocery": 80}
+CAMERA_ROUNDS: Final = 2
 """The camera's photos are few, and the only ones here that fill a thumbnail."""
 EACH: Final = 2
 """Edits, and made bursts, of each photo."""
-NEIGHBOURS: Final = 1000
+NEIGHBOURS: Final = 240
 LEAST_SIDE: Final = 300
 RIDGE: Final = 10.0
 """Strength of the pull of all weights towards 0."""

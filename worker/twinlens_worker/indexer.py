@@ -18,7 +18,6 @@ import numpy as np
 from twinlens import pairs, snapshot, tunings, vectors
 from twinlens.catalogue import Catalogue
 from twinlens.errors import SnapshotError, TuningError
-from twinlens.events import add_duplicate
 from twinlens.library import Library
 from twinlens.models import Model
 from twinlens.settings import Settings
@@ -252,36 +251,15 @@ class Indexer:
             return
         threshold = pairs.copy_threshold(self._settings, self.model)
         with self._catalogue.write_tx() as tx:
-            for (a, b), score in scores.items():
-                new = tx.execute(
+            for (a, b), score in pairs.worth_verifying(scores, keys, threshold):
+                tx.execute(
                     "INSERT INTO pairs (model_id, a, b, score)"
                     " SELECT ?, ?, ?, ? WHERE EXISTS"
                     " (SELECT 1 FROM contents WHERE id = ? AND NOT flat) AND EXISTS"
                     " (SELECT 1 FROM contents WHERE id = ? AND NOT flat) ON CONFLICT DO NOTHING",
                     (self.model.id, a, b, score, a, b),
-                ).rowcount
-                if new > 0 and score >= threshold:
-                    self._say_copy(tx, (a, b), score, set(keys))
+                )
             pairs.set_sought(tx, self.model, seq)
-
-    def _say_copy(
-        self, tx: sqlite3.Connection, pair: tuple[int, int], score: float, new: set[int]
-    ) -> None:
-        """Tell those who follow along which new photo is a copy of which."""
-        a, b = pair
-        newer, older = (b, a) if b in new else (a, b)
-        files = [
-            tx.execute(
-                "SELECT root_id, roots.path AS root_path, files.path FROM files"
-                " JOIN roots ON roots.id = root_id"
-                " WHERE content_id = ? AND missing_since IS NULL ORDER BY files.id",
-                (content_id,),
-            ).fetchone()
-            for content_id in (newer, older)
-        ]
-        if None in files:
-            return
-        add_duplicate(tx, self._clock(), *files, detail=f"copy {score:.2f}")
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 
 import numpy as np
 from usearch.index import Index
@@ -104,21 +104,24 @@ class Successor(Indexer):
         for _, near in all_pairs(entries, floor, most=NEIGHBOURS, queries=asked):
             scores = self.space.scores(near.scores).tolist()
             ends = zip(ids[near.rows].tolist(), ids[near.others].tolist(), scores, strict=True)
-            self._insert((min(a, b), max(a, b), score) for a, b, score in ends)
+            found = {(min(a, b), max(a, b)): score for a, b, score in ends}
+            self._insert(found, frozenset(ids[near.rows].tolist()))
             yield True
         self._seq = self._done_until = last
 
-    def _store_pairs(self, keys: Collection[int], scores: Scores, seq: int) -> None:  # noqa: ARG002
-        """Keep pairs aside; that they are copies was said, or will be, in the space that answers."""
-        self._insert((a, b, score) for (a, b), score in scores.items())
+    def _store_pairs(self, keys: Collection[int], scores: Scores, seq: int) -> None:
+        """Keep pairs aside; they are compared, and said to be copies, once this space answers."""
+        self._insert(scores, keys)
         self._done_until = seq
 
-    def _insert(self, found: Iterable[tuple[int, int, float]]) -> None:
+    def _insert(self, found: Scores, new: Collection[int]) -> None:
+        threshold = pairs.copy_threshold(self._settings, self.model)
+        kept = pairs.worth_verifying(found, new, threshold)
         with self._catalogue.write_tx() as tx:
             tx.executemany(
                 "INSERT INTO pairs_next (model_id, a, b, score) VALUES (?, ?, ?, ?)"
                 " ON CONFLICT DO NOTHING",
-                ((self.model.id, a, b, score) for a, b, score in found),
+                ((self.model.id, a, b, score) for (a, b), score in kept),
             )
 
     def _log_has_gone_on(self, tx: sqlite3.Connection) -> bool:

@@ -13,6 +13,8 @@ from twinlens_worker.verify.sketch import Sketch
 
 SURE: Final = 0.97
 """Probability at which no other alignment is tried."""
+SETTLED: Final = 0.9
+"""Correlation of three quarters of the blocks from which the alignment is right, whatever else."""
 MANY: Final = 25
 """Features that agree on an upright alignment, from which no mirrored one is tried."""
 
@@ -36,7 +38,7 @@ def compare(a: Sketch, b: Sketch) -> Comparison:
         sure = probability(found)
         if best.found is None or sure > best.probability:
             best = Comparison(sure, found)
-        if best.probability >= SURE:
+        if best.probability >= SURE or found.coarse[1] >= SETTLED:
             break
     return best
 

@@ -25,8 +25,12 @@ REFINED_FROM: Final = 0.5
 """Pixels of motion as a whole from which the pictures are laid over one another anew."""
 EXPLAINED: Final = 0.6
 """Correlation, motion undone, from which the motion of a block is believed."""
+SHIFTED: Final = 0.15
+"""By how much a block correlates more once its motion is undone, if it moved."""
 STRANGE_BELOW: Final = 0.5
 """The same, below which nothing explains a block."""
+LITTLE: Final = 0.3
+"""Correlation of a block that is more than chance."""
 NEAR: Final = 5
 """Blocks across that move together, or it was chance."""
 NO_MOTION: Final = 50.0
@@ -56,14 +60,18 @@ class Judgement:
     coarse: tuple[float, ...]
     """The same at half the size, at the 10th, 25th and 50th."""
     moved: float
-    """Share of blocks that a local shift explains and the alignment does not."""
+    """Share of blocks that a local shift explains and the alignment does not, away from such."""
     unexplained: float
     """Share of blocks that nothing explains: what was laid over, or another picture."""
     disturbed: float
     """Share of blocks at or beside one that nothing explains: little more where such lie together."""
     motion: tuple[float, ...]
-    """Remaining motion away from such, at the 50th, 75th and 90th percentile, in thousandths of the
+    """Remaining motion away from such, at the 50th and 90th percentile, in thousandths of the
     overlap's side."""
+    all_moved: float
+    """Share of blocks as in ``moved``, those beside what nothing explains among them."""
+    all_motion: tuple[float, ...]
+    """Remaining motion with those: what moves far is not explained at its edges."""
     agreeing: Floats
     """(SIDE / STEP, SIDE / STEP) correlation, NaN outside and where there is no structure."""
 
@@ -72,7 +80,7 @@ def judge(a: Sketch, b: Sketch, alignment: Alignment) -> Judgement | None:
     """Measure an alignment; None where what both show is too little to tell."""
     transform = alignment.transform
     overlap = lay_over(a, b, transform)
-    if overlap is None:
+    if overlap is None or not _has_something(overlap):
         return None
     flow, rigid = motion(overlap)
     if rigid is not None and float(np.abs(rigid).max()) > REFINED_FROM:
@@ -85,6 +93,13 @@ def judge(a: Sketch, b: Sketch, alignment: Alignment) -> Judgement | None:
     return _measure(
         overlap, flow, remaining, transform, _distortion(in_pixels(a, b, transform), a.size)
     )
+
+
+def _has_something(overlap: Overlap) -> bool:
+    """Tell whether a quarter of the blocks agree a little: else the alignment is wrong altogether."""
+    structured = (overlap.mask[GRID] > 0) & (overlap.a.spread > LEAST_TEXTURE)
+    values = overlap.a.correlation(overlap.b)[structured]
+    return bool((values > LITTLE).mean() > 0.25) if len(values) else True
 
 
 def _distortion(pixels: Transform, size: tuple[int, int]) -> float:
@@ -109,7 +124,8 @@ def _measure(
     explained = a.correlation(Blocks(undone(b.luma, flow)))
     strange = structured & (explained < STRANGE_BELOW)
     calm = structured & ~_beside(strange)
-    motion = _coherent(remaining, calm & (explained > EXPLAINED)) * (1000 / SIDE)
+    shifted = structured & (explained - aligned > SHIFTED)
+    believed = structured & (explained > EXPLAINED)
     count = int(structured.sum())
     return Judgement(
         share_a=overlap.share_a,
@@ -122,10 +138,12 @@ def _measure(
         agreement=_quantiles(aligned[structured], (0.1, 0.25, 0.5)),
         calm=_quantiles(aligned[calm], (0.1, 0.25)),
         coarse=_quantiles(_coarse(overlap), (0.1, 0.25, 0.5)),
-        moved=float((calm & (explained - aligned > 0.15)).sum()) / max(count, 1),
+        moved=float((calm & shifted).sum()) / max(count, 1),
         unexplained=float(strange.sum()) / max(count, 1),
         disturbed=1 - float(calm.sum()) / max(count, 1),
-        motion=_quantiles(motion, (0.5, 0.75, 0.9), NO_MOTION),
+        motion=_quantiles(_coherent(remaining, calm & believed), (0.5, 0.9), NO_MOTION),
+        all_moved=float(shifted.sum()) / max(count, 1),
+        all_motion=_quantiles(_coherent(remaining, believed), (0.5, 0.9), NO_MOTION),
         agreeing=np.where(structured, aligned, np.nan),
     )
 
@@ -147,12 +165,12 @@ def _coarse(overlap: Overlap) -> Floats:
 
 
 def _coherent(blocks: Floats, where: NDArray[np.bool_]) -> Floats:
-    """Return how far blocks moved together with those around them, in pixels: chance cancels out."""
+    """Return how far blocks moved together with those around them, in thousandths: chance cancels out."""
     weight = where.astype(np.float32)
     parts = [blocks[..., axis] * weight for axis in (0, 1)]
     near = cv2.blur(weight, (NEAR, NEAR))
     x, y = (cv2.blur(part, (NEAR, NEAR)) / np.maximum(near, 1e-6) for part in parts)
-    return np.hypot(x, y)[where]
+    return np.asarray(np.hypot(x, y)[where] * (1000 / SIDE), np.float32)
 
 
 def _quantiles(

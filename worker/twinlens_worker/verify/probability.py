@@ -17,21 +17,21 @@ from twinlens_worker.verify.judge import Judgement
 
 Vector = NDArray[np.float64]
 
-MEASUREMENTS: Final = 18
+MEASUREMENTS: Final = 20
 FARTHEST: Final = 4.0
 """Spreads from the mean beyond which a measurement counts as that far: products grow fast."""
 
 
 def measurements(found: Judgement) -> Vector:
-    """Return the measurements, (18,), each spread out where it tells most."""
+    """Return the measurements, (20,), each spread out where it tells most."""
     correlations = (*found.agreement, *found.calm, *found.coarse)
     shares = sorted((found.share_a, found.share_b))
     return np.array(
         [
             *(-np.log(1.01 - value) for value in correlations),
-            np.log(found.motion[0] + 0.1),
-            np.log(found.motion[2] + 0.1),
+            *(np.log(value + 0.1) for value in (*found.motion, found.all_motion[1])),
             np.sqrt(found.moved),
+            np.sqrt(found.all_moved),
             np.sqrt(found.unexplained),
             np.sqrt(found.disturbed),
             np.log(found.blocks + 1),
@@ -44,7 +44,7 @@ def measurements(found: Judgement) -> Vector:
 
 
 def products(rows: Vector) -> Vector:
-    """Return measurements, (N, 18), and the products of each two of them, (N, 189)."""
+    """Return measurements, (N, 20), and the products of each two of them, (N, 230)."""
     first, second = np.triu_indices(MEASUREMENTS)
     return np.concatenate([rows, rows[:, first] * rows[:, second]], axis=1)
 
