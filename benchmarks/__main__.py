@@ -63,6 +63,7 @@ BENCHMARKS = (
     Benchmark("growth", "Growth: 1,000, 10,000 and 100,000 photos"),
     Benchmark("index", "What the index finds, how fast, at what size", full=("--full",)),
     Benchmark("scale", "A million photos", full=("--full",)),
+    Benchmark("duplicates", "Copies against bursts and look-alikes", needs_data=True),
     Benchmark("grouping", "Groups: what is thrown together wrongly", needs_data=True),
     Benchmark(
         "tuning", "What tuning a library gives and costs", ("--only-pocket",), needs_data=True

@@ -1,7 +1,7 @@
 """A sketch: what comparing needs of a picture, made once from its thumbnail.
 
 ORB and not SIFT: on thumbnails of 320 pixels both align 97 % or more of copies that keep half of the
-frame, at 2.1 against 23 ms CPU a picture (see docs/decisions/0014).
+frame, at 2.1 against 23 ms CPU a picture (see docs/decisions/0018).
 """
 
 from __future__ import annotations
