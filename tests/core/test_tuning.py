@@ -40,6 +40,12 @@ def copies(originals: Vector, seed: int, edit: float = 0.7) -> Vector:
     return project(originals + edit * noise)
 
 
+@pytest.fixture(autouse=True)
+def few_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let small libraries be tuned, which are quick to make."""
+    monkeypatch.setattr(tuning, "LEAST", 64)
+
+
 @pytest.fixture(scope="module")
 def fitted() -> Tuning:
     """A tuning fitted on one half of a library."""

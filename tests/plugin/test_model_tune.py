@@ -5,9 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from twinlens import tunings
+from twinlens import tuning, tunings
 
 from .conftest import DIMENSION, Built, Cli
+
+
+@pytest.fixture(autouse=True)
+def few_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let small libraries be tuned, which are quick to make."""
+    monkeypatch.setattr(tuning, "LEAST", 64)
 
 
 @pytest.fixture

@@ -337,7 +337,6 @@ def test_killed_anywhere_leaves_one_of_both(
     tuned = kept(catalogue)
     assert not same(plain, tuned)
     numbers = np.random.default_rng(1)
-    seen: set[bool] = set()
     for _ in range(6):
         child = subprocess.Popen(
             [sys.executable, "-c", MAKE_AND_TAKE_OVER, str(library.folder)],
@@ -351,7 +350,6 @@ def test_killed_anywhere_leaves_one_of_both(
         child.wait()
         child.stdout.close()
         serves = tunings.serving_id(catalogue, wide)
-        seen.add(bool(serves))
         assert same(kept(catalogue), tuned if serves else plain)
         check(catalogue, library, wide, photos(600, 1)[303])
     follow(catalogue, library, off, wide)
