@@ -53,6 +53,17 @@ class Space:
         """Return what the index is asked with for raw vectors (..., D)."""
         return self.tuning.queries(raw) if self.tuning else vectors.project(raw)
 
+    def looks(self, raw: Vector) -> Vector:
+        """Return what the index is asked with for what looks alike, whatever surrounds it.
+
+        Without the number that the entries' scales multiply, products are the cosine of whitened
+        vectors times the entry's scale.
+        """
+        asked = self.queries(raw)
+        if self.tuning:
+            asked[..., -1] = 0
+        return asked
+
     def scores(self, products: NDArray[Any]) -> Vector:
         """Return the scores, -1 to 1, of inner products of queries and entries.
 

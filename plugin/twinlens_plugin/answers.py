@@ -46,7 +46,7 @@ class Answerer:
         asked = vectors.decode(vector, self._dimension)
         wanted = k + 1  # one may be the query itself
         while True:
-            hits = self._searcher.search(asked, wanted)
+            hits = self._searcher.alike(asked, wanted)
             matches = self._as_files(query, hits)
             # Contents of deleted photos are remembered for a while and take places: ask for more.
             if len(matches) >= k or len(hits) < wanted or hits[-1].score < min_score:

@@ -190,7 +190,7 @@ class Exiftool:
         if self._process is None:
             self._process = subprocess.Popen(
                 # -config with no name: a user's .ExifTool_config is not for us to run.
-                [self._program, "-config", "", "-stay_open", "True", "-@", "-"],
+                [*_dying_with_us(), self._program, "-config", "", "-stay_open", "True", "-@", "-"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._errors,
@@ -212,6 +212,15 @@ class Exiftool:
         self._errors.seek(0)
         lines = self._errors.read().decode("utf-8", "replace").strip().splitlines()
         return lines[-1].partition(" - ")[0] if lines else "it gave no reason"
+
+
+def _dying_with_us() -> list[str]:
+    """Return what to put before a program that must not outlive us, not even our kill -9.
+
+    A kept-open exiftool takes the end of its input for a pause and would poll it for ever.
+    """
+    setpriv = shutil.which("setpriv")  # util-linux, so on every Linux
+    return [setpriv, "--pdeathsig", "KILL", "--"] if setpriv else []
 
 
 def _plain_suffix(path: bytes) -> str:

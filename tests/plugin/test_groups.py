@@ -17,9 +17,7 @@ from twinlens_plugin.links import APART, Link, closeness
 from twinlens_plugin.rules import parse_keep
 from twinlens_plugin.shots import Photo, Shot, make_shots
 
-unhurried = settings(
-    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow]
-)
+unhurried = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 """Machines that are busy with other things draw slowly."""
 
 Links = dict[tuple[int, int], Link]

@@ -6,10 +6,12 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.plugin.acting import plan_of, planned_group, state
@@ -245,3 +247,18 @@ def test_without_exiftool_the_cure_is_named(
         assert "exiftool is not installed" in result.stderr
         assert "apt install libimage-exiftool-perl" in result.stderr
     assert pair[1].exists()
+
+
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="needs setpriv of util-linux")
+def test_exiftool_does_not_outlive_a_killed_program(tmp_path: Path):
+    """It takes the end of its input for a pause, and would stay for ever."""
+    program = (
+        "import sys, time; from twinlens_plugin.xmp import Exiftool; tool = Exiftool();"
+        "tool.read(b'/dev/null'); print(tool._process.pid, flush=True); time.sleep(60)"
+    )
+    child = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
+    assert child.stdout is not None
+    exiftool = psutil.Process(int(child.stdout.readline()))
+    child.kill()
+    child.communicate()
+    exiftool.wait(timeout=20)

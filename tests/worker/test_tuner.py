@@ -24,7 +24,7 @@ from twinlens.models import Model, set_target
 from twinlens.roots import Root
 from twinlens.search import Searcher
 from twinlens.settings import Settings
-from twinlens.vectors import Vector
+from twinlens.vectors import Vector, project
 from twinlens_worker.commit import commit
 from twinlens_worker.indexer import Indexer
 from twinlens_worker.tuner import Tuner
@@ -117,6 +117,12 @@ def check(catalogue: Catalogue, library: Library, model: Model, asked: Vector) -
     hits = searcher.search(asked, 10)
     best = np.sort(expected)[::-1][:10]
     assert [hit.score for hit in hits] == pytest.approx(best.tolist(), abs=5e-3)
+    cosines = dict(zip([r["content_id"] for r in rows], project(raw) @ project(asked), strict=True))
+    alike = searcher.alike(asked, 10)
+    assert [hit.score for hit in alike] == sorted((hit.score for hit in alike), reverse=True)
+    assert all(hit.score == pytest.approx(cosines[hit.content_id], abs=1e-5) for hit in alike)
+    nearest = sorted(cosines, key=lambda content: -cosines[content])[:10]
+    assert len({hit.content_id for hit in alike} & {*nearest}) >= 8
 
 
 def test_grown_library_is_tuned(

@@ -60,8 +60,8 @@ def _packet(image: Image.Image, exif: Image.Exif) -> bytes:
         value = image.info.get(name)
         if value:
             return (value.encode() if isinstance(value, str) else bytes(value))[:_MOST_XMP]
-    value: Any = exif.get(ExifTags.Base.XMLPacket) if exif else None  # TIFF
-    return bytes(value)[:_MOST_XMP] if isinstance(value, bytes | tuple) else b""
+    whole: Any = exif.get(ExifTags.Base.XMLPacket) if exif else None  # TIFF
+    return bytes(whole)[:_MOST_XMP] if isinstance(whole, bytes | tuple) else b""
 
 
 def _found(pattern: re.Pattern[bytes], packet: bytes) -> str | None:

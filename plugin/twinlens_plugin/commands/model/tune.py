@@ -122,5 +122,7 @@ def _say(session: Session, outcome: _Outcome) -> None:
         found = output.plural(outcome.copies, "pair")
         rest = f"{found} of {threshold:.2f} and more, {outcome.copies_before:,} before."
     else:
-        rest = "Until the next twinlens scan or watch has indexed the photos, the old index answers."
+        rest = (
+            "Until the next twinlens scan or watch has indexed the photos, the old index answers."
+        )
     output.write_lines([f"{done}. {rest}"])

@@ -64,7 +64,7 @@ def use(
     allow_torchscript: bool,
     now: bool,
 ) -> None:
-    """Embed the photos with another model from now on.
+    r"""Embed the photos with another model from now on.
 
     The old model goes on answering until the new one has caught up; "twinlens scan" makes it.
     Official weights are downloaded. A TorchScript file is a program: it is opened only with
@@ -75,7 +75,7 @@ def use(
       twinlens model use pocket
       twinlens model use torchvision:resnet50
       twinlens model use torchvision:resnet50 --weights ~/resnet50.safetensors
-      twinlens model use torchscript:sscd@288 --weights sscd.pt \\
+      twinlens model use torchscript:sscd@288 --weights sscd.pt \
           --allow-torchscript --sha256 0123...cdef
     """
     choice = Choice(name, weights, _hex(sha256), allow_torchscript, labels, now)
