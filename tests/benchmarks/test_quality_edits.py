@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -142,3 +144,13 @@ def _pixels(image: Image.Image) -> np.ndarray:
 def _difference(photo: Image.Image, kind: str, strength: str, seed: int) -> float:
     copy = edited(photo, kind, strength, seed=seed, name="a.jpg")
     return float(np.abs(_pixels(copy) - _pixels(photo)).mean())
+
+
+def test_augly_edits_where_libmagic_is_not_installed():
+    """python-magic finds no library on a bare system, and AugLy's edits never need it."""
+    program = (
+        "import sys; sys.modules['magic'] = None; from PIL import Image;"
+        "from benchmarks.quality.augly_edits import AUGLY; print(len(AUGLY))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert int(done.stdout) > 5, done.stderr
