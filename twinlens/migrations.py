@@ -207,6 +207,10 @@ def m010_relations(db: Database) -> None:
         " PRIMARY KEY (b, a), CHECK (a < b)) STRICT, WITHOUT ROWID"
     )
     db.table("unverified").create_index(["a"])
+    # Pairs found before there was a verifier: shown they are only once they wait or were compared.
+    db.execute(
+        "INSERT INTO unverified (b, a, score) SELECT b, a, max(score) FROM pairs GROUP BY a, b"
+    )
     # A trigger: whoever finds a pair, in the same transaction it is one to be verified. What the
     # two tables do not share says the same, but to know it both would have to be read whole.
     db.execute(

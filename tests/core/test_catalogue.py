@@ -201,6 +201,30 @@ def test_older_catalogue_keeps_its_data(monkeypatch: pytest.MonkeyPatch, tmp_pat
         assert opened.meta("kept") == "yes"
 
 
+def test_pairs_of_an_older_catalogue_are_to_be_verified(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    """What was found before there was a verifier waits for it, and is listed meanwhile."""
+    path = tmp_path / "catalogue.sqlite3"
+    with monkeypatch.context() as patch:
+        patch.setattr(catalogue_module, "MIGRATIONS", catalogue_module.MIGRATIONS[:5])
+        patch.setattr(catalogue_module, "VERSION", 5)
+        with Catalogue.open(path) as old, old.write_tx() as tx:
+            tx.execute("INSERT INTO models VALUES (1, 'm', 'd', 2, 8, 0.8, NULL)")
+            set_meta(tx, "model_serving", "1")
+            for number in (1, 2):
+                tx.execute(
+                    "INSERT INTO contents (id, sha256, bytes) VALUES (?, ?, 7)",
+                    (number, bytes([number]) * 32),
+                )
+            tx.execute("INSERT INTO pairs VALUES (1, 1, 2, 0.9)")
+    with Catalogue.open(path) as opened:
+        waiting = opened.rows("SELECT a, b, score FROM unverified")
+        assert [tuple(row) for row in waiting] == [(1, 2, 0.9)]
+        listed = opened.rows("SELECT content_id, bytes FROM to_win ORDER BY content_id")
+        assert [tuple(row) for row in listed] == [(1, 7), (2, 7)]
+
+
 @pytest.mark.parametrize("opening", [Catalogue.open, Catalogue.open_to_read])
 def test_newer_catalogue_is_refused(opening: Callable[[Path], Catalogue], tmp_path: Path):
     """A catalogue of a newer twinlens is refused with the cure, and left as it is."""
