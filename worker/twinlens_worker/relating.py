@@ -66,7 +66,7 @@ def _relate(
             pictures.sketch(known.sha256, known.paths),
             pictures.sketch(seen.sha256, [path]),
         ),
-        partial(pictures.same_pixels, known.paths, [path]),
+        partial(pictures.same_pixels, (known.sha256, known.paths), (seen.sha256, [path])),
         question["score"],
     )
     words = found.detail.words

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from twinlens.models import Model
 from twinlens.roots import Root
 from twinlens.settings import Settings
 from twinlens_worker.verify import verifier as verifier_module
+from twinlens_worker.verify.pictures import Pictures
 from twinlens_worker.verify.verifier import Verifier
 
 Keep = Callable[..., int]
@@ -139,6 +141,40 @@ def test_a_photo_that_is_away_waits(
     clock.advance(verifier_module.WAIT_SECONDS)
     assert verifier.step() == 1
     assert [kind for *_, kind in kinds(catalogue)] == ["copy"]
+
+
+@pytest.mark.parametrize("thumbnails", [True, False])
+def test_a_file_that_was_replaced_lends_its_picture_to_nobody(
+    catalogue: Catalogue,
+    keep: Keep,
+    library: Library,
+    root: Root,
+    clock: Clock,
+    *,
+    thumbnails: bool,
+):
+    """The file holds another photo than the catalogue knows yet: the pair waits."""
+    keep("a.jpg", draw_scene(5))
+    keep("b.jpg", draw_scene(15))
+    path = Path(os.fsdecode(root.path)) / "b.jpg"
+    draw_scene(5).resize((320, 240)).save(path, quality=88)
+    verifier = Verifier(catalogue, library, Settings(library.folder, thumbnails=thumbnails), clock)
+    assert verifier.step() == 1
+    verifier.close()
+    assert kinds(catalogue) == []
+
+
+def test_pixels_of_a_replaced_file_are_not_compared(keep: Keep, library: Library, root: Root):
+    """Two photos, and the file of one holds the other by now."""
+    keep("a.jpg", draw_scene(6))
+    keep("b.jpg", draw_scene(16))
+    one, other = (Path(os.fsdecode(root.path)) / name for name in ("a.jpg", "b.jpg"))
+    hashes = [sha256(path.read_bytes()).digest() for path in (one, other)]
+    shutil.copyfile(one, other)
+    held = [(h, [os.fsencode(p)]) for h, p in zip(hashes, (one, other), strict=True)]
+    with Pictures(Settings(library.folder), library.thumbnails) as pictures:
+        assert not pictures.same_pixels(*held)
+        assert pictures.same_pixels(held[0], held[0])
 
 
 def test_features_are_made_once(

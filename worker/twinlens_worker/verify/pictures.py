@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +21,10 @@ from twinlens_worker.verify.sketch import SIDE, Pixels, Sketch
 
 REMEMBERED: Final = 64
 """Sketches held in memory, at most 0.7 MB each: a new photo meets many, the many one another."""
+
+
+Held = tuple[bytes, Sequence[bytes]]
+"""The hash of a content, and the files that hold it."""
 
 
 class NoPictureError(Exception):
@@ -48,9 +53,9 @@ class Pictures:
             self._forget_oldest()
         return found
 
-    def same_pixels(self, first: Sequence[bytes], second: Sequence[bytes]) -> bool:
-        """Compare every pixel of two photos; False where one cannot be read."""
-        hashes = [self._decode(paths, exact=True) for paths in (first, second)]
+    def same_pixels(self, first: Held, second: Held) -> bool:
+        """Compare every pixel of two contents; False where one cannot be read."""
+        hashes = [self._decode(sha256, paths, exact=True) for sha256, paths in (first, second)]
         exact = [one.exact for one in hashes if one is not None]
         return len(exact) == 2 and exact[0] is not None and exact[0] == exact[1]
 
@@ -88,7 +93,7 @@ class Pictures:
         path = thumbnail_path(self._folder, sha256)
         found = _read(path)
         if found is None:
-            decoded = self._decode(paths)
+            decoded = self._decode(sha256, paths)
             # Written by the decoder where thumbnails are kept: that one has the picture's shape.
             found = _read(path) if decoded is not None else None
             if found is None and decoded is not None:
@@ -97,16 +102,22 @@ class Pictures:
             raise NoPictureError
         return found
 
-    def _decode(self, paths: Sequence[bytes], *, exact: bool = False) -> Decoded | None:
-        """Return what the first of some files of one content gives, in a process of its own."""
+    def _decode(
+        self, sha256: bytes, paths: Sequence[bytes], *, exact: bool = False
+    ) -> Decoded | None:
+        """Return what the first file that holds a content gives, in a process of its own.
+
+        A file that was replaced since the catalogue looked would lend its picture to another content,
+        and what was found of that stays.
+        """
         folder = self._folder if self._settings.thumbnails else None
         if self._decoder is None:
             self._decoder = DecoderProcess(self._settings)
         for path in paths:
-            try:
-                return self._decoder.decode(DecodeRequest(path, SIDE, folder, None, exact=exact))
-            except PhotoError:
-                continue
+            with contextlib.suppress(PhotoError):
+                found = self._decoder.decode(DecodeRequest(path, SIDE, folder, None, exact=exact))
+                if found.sha256 == sha256:
+                    return found
         return None
 
 

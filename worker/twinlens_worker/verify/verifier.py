@@ -80,7 +80,7 @@ class Verifier:
                     self._pictures.sketch(a.sha256, a.paths),
                     self._pictures.sketch(b.sha256, b.paths),
                 ),
-                lambda: self._pictures.same_pixels(a.paths, b.paths),
+                lambda: self._pictures.same_pixels((a.sha256, a.paths), (b.sha256, b.paths)),
                 pair.score,
             )
         except NoPictureError:
