@@ -25,7 +25,7 @@ from twinlens.relations import BURST, DUPLICATES, IDENTICAL, KINDS
 from twinlens.search import Searcher
 from twinlens_plugin.acting import files
 from twinlens_plugin.comparing import Answer, Question, relate
-from twinlens_plugin.current import CURRENT
+from twinlens_plugin.current import Files, present
 from twinlens_plugin.options import Session
 from twinlens_plugin.output import absolute, remark, shown
 
@@ -48,13 +48,6 @@ class _Near(NamedTuple):
     content: int
     match: bytes
     score: float
-
-
-_FILES = (
-    "SELECT r.path AS root, f.path AS path, missing_since FROM files f"
-    " JOIN roots r ON r.id = f.root_id JOIN contents c ON c.id = f.content_id"
-    " LEFT JOIN jobs ON file_id = f.id"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +110,7 @@ class Checker:
     def __init__(self, session: Session, catalogue: Catalogue, model: Model | None) -> None:
         self._session = session
         self._catalogue = catalogue
+        self._files = Files(catalogue)
         self._model = model
 
     def check(self, paths: Iterable[bytes]) -> list[Checked]:
@@ -134,18 +128,32 @@ class Checker:
             digest = bytes.fromhex(files.read(absolute(path)).sha256)
         except PhotoError as error:
             return Checked(path, UNREADABLE, reason=str(error))
-        rows = self._catalogue.rows(
-            f"{_FILES} WHERE sha256 = ? AND (missing_since IS NOT NULL OR {CURRENT})"
-            " ORDER BY missing_since IS NOT NULL, r.path, f.path",
-            (digest,),
+        content = self._catalogue.value("SELECT id FROM contents WHERE sha256 = ?", (digest,))
+        if content is None:
+            return Checked(path, NEW)
+        match = self._there(content, path)
+        if match is not None:
+            return Checked(path, IDENTICAL, match, 1.0, 1.0)
+        return Checked(path, NEW, deleted=self._deleted(content))
+
+    def _there(self, content: int, besides: bytes) -> bytes | None:
+        """Return a file that holds a content, but for ``besides``; None where there is none.
+
+        The disk is asked: a card is erased for the answer, and nobody may have swept since a photo
+        was deleted.
+        """
+        photos = present(row.photo for row in self._files.of([content]))
+        own = absolute(besides)
+        return min((photo.path for photo in photos if photo.path != own), default=None)
+
+    def _deleted(self, content: int) -> bytes | None:
+        """Return where a content was, as far as its deletion was seen."""
+        row = self._catalogue.row(
+            "SELECT r.path, f.path FROM files f JOIN roots r ON r.id = f.root_id"
+            " WHERE content_id = ? AND missing_since IS NOT NULL ORDER BY r.path, f.path",
+            (content,),
         )
-        for root, relative, missing in rows:
-            match = os.path.join(root, relative)  # noqa: PTH118  bytes
-            if missing is not None:
-                return Checked(path, NEW, deleted=match)
-            if match != absolute(path):  # a photo of the library is not its own copy
-                return Checked(path, IDENTICAL, match, 1.0, 1.0)
-        return Checked(path, NEW)
+        return None if row is None else os.path.join(*row)  # noqa: PTH118  bytes
 
     def _by_looks(self, model: Model, unknown: Sequence[Checked]) -> Iterator[Checked]:
         seen = list(self._nearest(model, unknown))
@@ -178,14 +186,10 @@ class Checker:
 
     def _near(self, one: Checked, content: int, score: float) -> _Near | None:
         """Return a content with its file, if it has one, and structure to be known by."""
-        row = self._catalogue.row(
-            f"{_FILES} WHERE c.id = ? AND NOT flat AND {CURRENT} ORDER BY r.path, f.path",
-            (content,),
-        )
-        if row is None:
+        if self._catalogue.value("SELECT flat FROM contents WHERE id = ?", (content,)) != 0:
             return None
-        match = os.path.join(row[0], row[1])  # noqa: PTH118  bytes
-        return None if match == absolute(one.path) else _Near(content, match, min(1.0, score))
+        match = self._there(content, one.path)
+        return None if match is None else _Near(content, match, min(1.0, score))
 
 
 def _closest(

@@ -184,6 +184,22 @@ def test_a_photo_that_was_deleted_is_new_and_says_so(
     assert (found["status"], found["deleted"]) == ("new", str(library["a"]))
 
 
+@pytest.mark.parametrize("now", ["gone", "another picture"])
+@pytest.mark.parametrize("data", [b"a", b"near copy"])
+def test_a_photo_that_is_there_no_more_is_not_taken_for_one_that_is(
+    library: dict[str, Path], card: Path, twinlens: Cli, data: bytes, now: str
+):
+    """Nobody has swept since: the catalogue knows it still, the disk does not; a card is at stake."""
+    library["b"].unlink()
+    if now == "gone":
+        library["a"].unlink()
+    else:
+        library["a"].write_bytes(b"something else")
+    put(card, "1.JPG", data)
+    (found,) = twinlens.json("check", card, code=3)
+    assert (found["status"], found["match"], found["new"]) == ("new", None, True)
+
+
 def test_what_cannot_be_read_is_said_and_counts(
     library: dict[str, Path], card: Path, twinlens: Cli
 ):
