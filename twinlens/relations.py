@@ -44,7 +44,8 @@ class Detail:
     done: Mapping[str, Any] = field(default_factory=dict)
     """What was done to one of them, by name: ``crop`` (share of the larger frame that is left),
     ``rotated`` (degrees, clockwise, of b against a), ``mirrored``, ``grey``, ``border``, ``overlay``
-    and ``tone``. See docs/guide.md."""
+    and ``tone``; ``cropped``, ``framed`` and ``greyed`` say to which, ``a`` or ``b``. See
+    docs/guide.md."""
     overlap: float = 0.0
     """Share of the smaller frame that both show, 0 to 1; 0 where they could not be aligned."""
     transform: tuple[float, ...] | None = None

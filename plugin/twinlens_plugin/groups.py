@@ -174,7 +174,7 @@ class _Grouping:
             if not all(other == node or other in near for other in clique):
                 continue
             for shot in self._joining(node, keeper, folders):
-                members.append(Member(shot, link, _why_kept(shot, keeper)))
+                members.append(Member(shot, link, _why_kept(shot, keeper, link)))
                 folders.add(shot.photo.folder)
                 clique.add(node)
         return members
@@ -250,9 +250,20 @@ def _bytes_to_win(members: Sequence[Member]) -> int:
     return total
 
 
-def _why_kept(shot: Shot, keeper: Shot) -> str | None:
-    """Return why a duplicate is not proposed for removal, whatever the rules say."""
+def _why_kept(shot: Shot, keeper: Shot, link: Link) -> str | None:
+    """Return why a duplicate is not proposed for removal, whatever the rules say.
+
+    What cannot be made good again stays: more pixels may be an enlargement, and a border has more
+    of them than the photo in it. Where a person chose, nothing is in doubt.
+    """
     if shot.reference:
         return "in a reference folder"
     # A JPEG is no substitute: nobody may lose a RAW file by the wrong rule.
-    return "RAW, which the keeper is not" if shot.raw and not keeper.raw else None
+    if shot.raw and not keeper.raw:
+        return "RAW, which the keeper is not"
+    if link.decided or keeper.chosen < 0:
+        return None
+    if shot.photo.camera is not None and keeper.photo.camera is None:
+        return "has the camera's data, which the keeper lacks"
+    spoilt = link.spoils("a" if keeper.photo.content_id < shot.photo.content_id else "b")
+    return f"not {spoilt}, as the keeper is" if spoilt else None

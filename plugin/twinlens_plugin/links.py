@@ -63,6 +63,15 @@ class Link(NamedTuple):
         done = self.found.done
         return bool(done.get("rotated") or done.get("mirrored"))
 
+    def spoils(self, side: str) -> str | None:
+        """Return what was done to one of the two, ``a`` or ``b``, that the other is free of."""
+        if not self.detail or ('"greyed"' not in self.detail and '"framed"' not in self.detail):
+            return None
+        done = self.found.done
+        if done.get("greyed") == side:
+            return "grey"
+        return "framed" if done.get("framed") == side else None
+
 
 Links = Mapping[tuple[int, int], Link]
 """Links of contents ``(a, b)`` with a < b."""
@@ -71,6 +80,7 @@ TWIN = Link(IDENTICAL)
 """Between files with the same bytes."""
 
 
-def closeness(link: Link) -> tuple[int, bool, float]:
-    """Return a key that sorts the closest link first."""
-    return _CLOSEST.index(link.kind), not link.verified, -link.strength
+def closeness(link: Link) -> tuple[int, bool, bool, float, str]:
+    """Return a key that sorts the closest link first; no two links share it that differ."""
+    place = _CLOSEST.index(link.kind)
+    return place, not link.verified, not link.decided, -link.strength, link.detail or ""

@@ -5,12 +5,14 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from random import Random
+from typing import Any
 from zlib import crc32
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from twinlens.relations import BURST, COPY, EDIT, IDENTICAL, PAIR, SAME_PIXELS
+from twinlens.relations import BURST, COPY, EDIT, IDENTICAL, PAIR, SAME_PIXELS, Detail
 from twinlens_plugin.groups import Group, Rules, make_groups
 from twinlens_plugin.keeper import Keep
 from twinlens_plugin.links import APART, Link, closeness
@@ -286,3 +288,37 @@ def test_the_group_that_wins_most_comes_first():
     small = [photo(1, "a", size=5), photo(1, "b", size=5)]
     large = [photo(2, "c", size=9), photo(2, "d", size=9)]
     assert [group.bytes_to_win for group in grouped([*small, *large], {})] == [9, 5]
+
+
+@pytest.mark.parametrize(
+    ("keeper", "other", "detail", "kept"),
+    [
+        (
+            {"camera": None, "width": 80},
+            {"camera": "Canon"},
+            None,
+            "has the camera's data, which the keeper lacks",
+        ),
+        ({"width": 80}, {}, {"border": True, "framed": "a"}, "not framed, as the keeper is"),
+        ({"width": 80}, {}, {"border": True, "framed": "b"}, None),
+        (
+            {"format": "TIFF"},
+            {"format": "JPEG"},
+            {"grey": True, "greyed": "a"},
+            "not grey, as the keeper is",
+        ),
+        ({"width": 80}, {}, {"crop": 0.5, "cropped": "b"}, None),
+    ],
+)
+def test_what_cannot_be_made_good_again_is_not_proposed_for_removal(
+    keeper: dict[str, Any], other: dict[str, Any], detail: dict[str, Any] | None, kept: str | None
+):
+    """More pixels may be an enlargement, and a border has more of them than the photo in it."""
+    photos = [photo(1, **keeper), photo(2, **other)]
+    link = Link(EDIT, detail=Detail("", detail).to_json() if detail else None)
+    (group,) = grouped(photos, {(1, 2): link})
+    assert group.keeper.photo == photos[0]
+    assert group.others[0].kept == kept
+    decided = link._replace(decided=True)
+    (group,) = grouped(photos, {(1, 2): decided})
+    assert group.others[0].kept is None, "a person said that they are the same"

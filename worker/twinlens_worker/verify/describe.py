@@ -32,6 +32,9 @@ COLOURED: Final = 12.0
 BRIGHTER: Final = 12.0
 CONTRAST: Final = 1.25
 
+SIDES: Final = ("cropped", "framed", "greyed")
+"""Fields that say to which of the two it was done, `a` or `b`; not for people."""
+
 Done = dict[str, Any]
 
 
@@ -54,7 +57,7 @@ def describe(a: Sketch, b: Sketch, found: Judgement, sizes: tuple[int, int] | No
 
 def words(done: Done) -> str:
     """Return what was done in words: ``rotated 90, crop to 42 %, grey``."""
-    return ", ".join(_phrase(name, value) for name, value in done.items() if name != "cropped")
+    return ", ".join(_phrase(name, value) for name, value in done.items() if name not in SIDES)
 
 
 def _phrase(name: str, value: Any) -> str:  # noqa: ANN401
@@ -91,7 +94,7 @@ def _framed(a: Sketch, b: Sketch, found: Judgement) -> Done:
             continue
         around = _around(pictures[name], found.transform if name == "b" else back)
         if around is not None and around >= FLAT:
-            done["border" if around >= PLAIN else "caption"] = True
+            done |= {"border" if around >= PLAIN else "caption": True, "framed": name}
         else:
             done |= {"crop": round(outer[name], 2), "cropped": other}
     return done
@@ -129,7 +132,7 @@ def _toned(a: Sketch, b: Sketch, found: Judgement) -> Done:
         return {}
     colours = [float((one.max(axis=1) - one.min(axis=1)).mean()) for one in (first, second)]
     if min(colours) < GREY and max(colours) > COLOURED:
-        return {"grey": True}
+        return {"grey": True, "greyed": "a" if colours[0] < colours[1] else "b"}
     means, spreads = [one.mean() for one in (first, second)], [one.std() for one in (first, second)]
     tone = []
     if abs(means[1] - means[0]) > BRIGHTER:
