@@ -59,7 +59,7 @@ def test_mirrored():
 
 def test_grey():
     """A photo without its colours is grey, and nothing else."""
-    assert done(draw_scene(5), ImageOps.grayscale(draw_scene(5))) == {"grey": True}
+    assert done(draw_scene(5), ImageOps.grayscale(draw_scene(5))) == {"grey": True, "greyed": "b"}
 
 
 def test_tone_is_said_of_the_later_one():
@@ -73,7 +73,7 @@ def test_tone_is_said_of_the_later_one():
 def test_border_is_no_crop():
     """A frame of one colour round the whole photo."""
     framed = ImageOps.expand(draw_scene(7), 50, (250, 250, 250))
-    assert done(draw_scene(7), framed) == {"border": True}
+    assert done(draw_scene(7), framed) == {"border": True, "framed": "b"}
 
 
 def test_caption_is_no_border():
@@ -83,7 +83,7 @@ def test_caption_is_no_border():
     canvas.paste(photo, (0, 90))
     font = ImageFont.load_default(size=60)
     ImageDraw.Draw(canvas).text((10, 10), "when the light is right", fill="black", font=font)
-    assert done(photo, canvas) == {"caption": True}
+    assert done(photo, canvas) == {"caption": True, "framed": "b"}
 
 
 def test_something_over_the_picture():
