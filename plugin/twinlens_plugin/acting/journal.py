@@ -162,7 +162,8 @@ class Writer:
         self.write({"closed": True})
 
     def write(self, record: Mapping[str, Any]) -> None:
-        """Append one line and sync it. Raises JournalError."""
+        """Append one line and sync it. Raises JournalError; then there is nothing of it in the file."""
+        before = self._handle.seek(0, os.SEEK_END)
         try:
             # No buffer: what a full disk refused must not be written when the file is closed.
             line = json.dumps(record).encode("ascii") + b"\n"
@@ -170,6 +171,9 @@ class Writer:
                 line = line[self._handle.write(line) :]
             os.fsync(self._handle.fileno())
         except OSError as error:
+            # Half a line, and another one after it once there is space, would be a damaged journal.
+            with contextlib.suppress(OSError):
+                self._handle.truncate(before)
             raise _unwritable(self.file, error) from error
 
 
