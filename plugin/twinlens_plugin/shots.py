@@ -121,14 +121,14 @@ def make_shots(photos: Iterable[Photo]) -> list[Shot]:
     """Put files that are one shot together; every photo is in exactly one."""
     by_stem: dict[bytes, list[Photo]] = defaultdict(list)
     for photo in photos:
-        by_stem[_stem(photo.path)].append(photo)
+        by_stem[stem(photo.path)].append(photo)
     return [shot for same in by_stem.values() for shot in _split(same)]
 
 
 def are_companions(a: Photo, b: Photo) -> bool:
     """Tell whether two files are one shot."""
     return (
-        _stem(a.path) == _stem(b.path)
+        stem(a.path) == stem(b.path)
         and _kind(a.path) != _kind(b.path)
         and _same_moment(a.taken_at, b.taken_at)
     )
@@ -151,7 +151,8 @@ def _split(same: Sequence[Photo]) -> list[Shot]:
     return shots
 
 
-def _stem(path: bytes) -> bytes:
+def stem(path: bytes) -> bytes:
+    """Return a path without the suffix of its name: the files of one shot share it."""
     folder, slash, name = path.rpartition(b"/")
     return folder + slash + name.rpartition(b".")[0]
 

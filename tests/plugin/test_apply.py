@@ -9,12 +9,18 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.plugin.acting import contents, plan_of, planned_group, state
 from tests.plugin.conftest import Built, Cli, Program
+from twinlens.errors import ChangedError
 from twinlens.roots import MARKER_NAME, add_root
+from twinlens_plugin.acting import files
+from twinlens_plugin.acting.actions import Maker
+from twinlens_plugin.acting.dressing import Dress
+from twinlens_plugin.acting.linking import Link
 
 needs_exiftool = pytest.mark.skipif(not shutil.which("exiftool"), reason="needs exiftool")
 
@@ -332,6 +338,46 @@ def test_what_was_decided_since_the_plan_counts(
     assert f"{shots['small']}: you decided since that it is to stay" in result.stderr
     assert shots["small"].exists()
     assert not shots["twin"].exists()
+
+
+def test_what_was_decided_of_a_jpeg_since_the_plan_counts_for_its_raw_file(
+    built: Built, twinlens: Cli
+):
+    """RAW + JPEG are one photo: both files stay."""
+    kept = [built.photo(f"a/1.{form}", data=b"a" + form.encode()) for form in ("CR2", "JPG")]
+    spare = [built.photo(f"b/1.{form}", data=b"b" + form.encode()) for form in ("CR2", "JPG")]
+    file, _ = plan_of(built, planned_group("g", kept[0], *spare, kept=[kept[1]]))
+    twinlens("decide", kept[1], spare[1], "--not-duplicates")
+    result = twinlens("apply", file, "--yes", code=1)
+    assert result.stderr.count("you decided since that it is to stay") == 2
+    assert all(path.exists() for path in spare)
+
+
+def test_a_keeper_that_changes_while_the_photo_is_read_keeps_it(
+    shots: dict[str, Path], plan: Path, twinlens: Cli, monkeypatch: pytest.MonkeyPatch
+):
+    """Both were read; then exiftool, or a large file, took its time."""
+    removal = Maker.removal
+
+    def slowly(*args: Any) -> Any:
+        shots["best"].write_bytes(b"cut short")
+        return removal(*args)
+
+    monkeypatch.setattr(Maker, "removal", slowly)
+    result = twinlens("apply", plan, "--yes", code=1)
+    assert f"{shots['best']}: is being changed" in result.stderr
+    assert shots["twin"].exists()
+
+
+def test_a_link_takes_the_place_of_no_newer_file(shots: dict[str, Path]):
+    """Saved by an editor while its keeper was read once more: what is replaced would be gone."""
+    path, keeper = (os.fsencode(shots[name]) for name in ("twin", "best"))
+    known = files.read(path)
+    link = Link(path, keeper, known.sha256, known.inode, Dress.of(path), "1", reflink=False)
+    shots["twin"].write_bytes(b"edited")
+    with pytest.raises(ChangedError, match="is being changed"):
+        link.do()
+    assert [entry.read_bytes() for entry in shots["twin"].parent.iterdir()] == [b"edited"]
 
 
 def test_a_plan_of_another_library_is_refused(

@@ -155,13 +155,14 @@ class Apply:
             read_as_planned(photo)
             return self._maker.tags(photo, group)
         kept = _kept(group, photo)
-        reading = self._guard.read(photo, kept)
+        readings = self._guard.read(photo, kept)
         if self._order.action is Action.TAG:
             return self._maker.tags(photo, group)
         roots = self._guard.root_of(photo.path), self._guard.root_of(group.keeper.path)
-        steps = self._maker.removal(photo, kept[0], kept[-1], reading, roots)
-        if not files.still_is(photo.path, reading):  # exiftool took its time meanwhile
-            raise SkippedError(f"{shown(photo.path)}: is being changed. Try again when it is done.")
+        steps = self._maker.removal(photo, kept[0], kept[-1], readings[photo.path], roots)
+        for path, reading in readings.items():  # exiftool took its time meanwhile
+            if not files.still_is(path, reading):
+                raise SkippedError(f"{shown(path)}: is being changed. Try again when it is done.")
         return steps
 
     def _do(self, group: PlannedGroup, photo: PlannedPhoto, steps: Sequence[Step]) -> None:

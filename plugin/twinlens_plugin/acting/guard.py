@@ -23,6 +23,7 @@ from twinlens_plugin.decisions import NOT_DUPLICATES, Decision
 from twinlens_plugin.errors import SkippedError
 from twinlens_plugin.output import shown
 from twinlens_plugin.plans import Plan, PlannedPhoto
+from twinlens_plugin.shots import stem
 
 
 class Guard:
@@ -35,7 +36,7 @@ class Guard:
         self._references = {os.path.realpath(folder) for folder in plan.references}
         kept = [photo.path for group in plan.groups for photo in group.photos if not photo.remove]
         self._kept = _by_inode(kept)
-        self._wanted = frozenset(pair for one in decisions for pair in _wanted(one))
+        self._wanted = frozenset(_wanted_photos(plan, decisions))
 
     def root_of(self, path: bytes) -> Root:
         """Return the root that holds a path, which is there now. Raises SkippedError."""
@@ -57,18 +58,16 @@ class Guard:
             raise SkippedError(
                 f"{shown(photo.path)}: lies in a reference folder, from which nothing is removed."
             )
-        if any((photo.sha256, other.sha256) in self._wanted for other in kept):
+        if photo.path in self._wanted:
             raise SkippedError(
                 f"{shown(photo.path)}: you decided since that it is to stay. Make a new plan."
             )
         self._refuse_aliases(photo.path)
 
-    def read(self, photo: PlannedPhoto, kept: Collection[PlannedPhoto]) -> Reading:
-        """Read all files whole; return the photo's. Raises SkippedError where any changed."""
+    def read(self, photo: PlannedPhoto, kept: Collection[PlannedPhoto]) -> dict[bytes, Reading]:
+        """Read all files whole; return them by path. Raises SkippedError where any changed."""
         self.look(photo, kept)
-        for other in kept:
-            read_as_planned(other)
-        return read_as_planned(photo)
+        return {other.path: read_as_planned(other) for other in (*kept, photo)}
 
     def _refuse_aliases(self, path: bytes) -> None:
         """Refuse a path that is a keeper's file by another name, of this group or of any other."""
@@ -84,6 +83,26 @@ class Guard:
                 raise SkippedError(
                     f"{shown(path)}: may be {shown(keeper)} by another mount, which is to be kept."
                 )
+
+
+def _wanted_photos(plan: Plan, decisions: Iterable[Decision]) -> Iterator[bytes]:
+    """Yield the photos to remove that a person wants beside the keeper, or beside a twin that stays.
+
+    What is said of one file of a shot, the JPEG beside its RAW file, is said of the shot.
+    """
+    wanted: dict[str, set[str]] = defaultdict(set)
+    for one, other in (pair for decision in decisions for pair in _wanted(decision)):
+        wanted[one].add(other)
+    for group in plan.groups if wanted else ():
+        keeper = stem(group.keeper.path)
+        kept = {p.sha256 for p in group.photos if not p.remove and stem(p.path) == keeper}
+        stems = {
+            stem(photo.path)
+            for photo in group.removals
+            if (beside := wanted.get(photo.sha256))
+            and (not beside.isdisjoint(kept) or (photo.sha256 in beside and group.twin(photo)))
+        }
+        yield from (photo.path for photo in group.removals if stem(photo.path) in stems)
 
 
 def _wanted(decision: Decision) -> Iterator[tuple[str, str]]:

@@ -58,12 +58,18 @@ class Link:
             self._make()
             if files.read(self.temporary).sha256 != self.sha256:
                 raise ChangedError(f"{shown(self.keeper)}: changed meanwhile. Make a new plan.")
+            self._refuse_newer()  # to read the keeper takes its time, and what is replaced is gone
             os.rename(self.temporary, self.path)
         except BaseException:
             files.discard(self.temporary)
             raise
         files.sync_folder(os.path.dirname(self.path))
         return {}
+
+    def _refuse_newer(self) -> None:
+        found = os.lstat(self.path)
+        if (found.st_ino, found.st_mtime_ns) != (self.inode, self.dressed.mtime_ns):
+            raise ChangedError(f"{shown(self.path)}: is being changed. Try again when it is done.")
 
     def _make(self) -> None:
         try:
