@@ -3,7 +3,8 @@
 Proposed for removal is what could go for certain: 1. a duplicate of the keeper that the rules do not
 keep; 2. whose relation is beyond doubt: same bytes, verified by comparing the pictures, or decided
 by a person; 3. all of whose files the keeper has too, where one of them makes it identical (JPEGs
-alike beside RAW files that are not); 4. while its disk and the keeper's are there.
+alike beside RAW files that are not), and in each form (RAW, HEIC, other) that several of its files
+have; 4. while its disk and the keeper's are there.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from twinlens_plugin.links import Link
 from twinlens_plugin.options import Session
 from twinlens_plugin.plans import PlannedGroup, PlannedPhoto, new_plan, write_plan
 from twinlens_plugin.relations import Found
-from twinlens_plugin.shots import Photo
+from twinlens_plugin.shots import Photo, Shot, form
 from twinlens_plugin.wanted import Wanted
 
 
@@ -93,9 +94,16 @@ def _doubt(group: Group, member: Member, link: Link) -> str | None:
         return "no duplicate"
     if not (link.verified or link.decided):
         return "not compared yet: run twinlens scan"
-    if link.kind == IDENTICAL and not kept.issuperset(p.sha256 for p in member.shot.photos):
+    same = kept.issuperset(photo.sha256 for photo in member.shot.photos)
+    if (link.kind == IDENTICAL or _has_more(member.shot, group.keeper)) and not same:
         return "goes with a file that the keeper has not"
     return None
+
+
+def _has_more(shot: Shot, keeper: Shot) -> bool:
+    """Tell whether a file goes with a photo in a form that the keeper lacks: a JPEG developed of a RAW."""
+    forms = {form(photo.path) for photo in keeper.photos}
+    return bool(shot.companions) and not forms.issuperset(form(p.path) for p in shot.photos)
 
 
 def _photo(photo: Photo, member: Member, why: str | None, *, companion: bool) -> PlannedPhoto:

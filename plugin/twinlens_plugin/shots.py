@@ -129,7 +129,7 @@ def are_companions(a: Photo, b: Photo) -> bool:
     """Tell whether two files are one shot."""
     return (
         stem(a.path) == stem(b.path)
-        and _kind(a.path) != _kind(b.path)
+        and form(a.path) != form(b.path)
         and _same_moment(a.taken_at, b.taken_at)
     )
 
@@ -138,7 +138,7 @@ def _split(same: Sequence[Photo]) -> list[Shot]:
     """Make shots of files of one folder and stem."""
     if len(same) == 1:
         return [Shot(same[0])]
-    left = sorted(same, key=lambda photo: (_kind(photo.path), photo.path))
+    left = sorted(same, key=lambda photo: (form(photo.path), photo.path))
     shots = []
     while left:
         first, *rest = left
@@ -157,7 +157,7 @@ def stem(path: bytes) -> bytes:
     return folder + slash + name.rpartition(b".")[0]
 
 
-def _kind(path: bytes) -> int:
+def form(path: bytes) -> int:
     """Return in which form a camera wrote a file: 0 RAW, 1 HEIC, 2 anything else."""
     if is_raw(path):
         return 0

@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 
 from tests.plugin.acting import plan_of, planned_group
 from tests.plugin.conftest import Built, Cli
+from twinlens import relations
+from twinlens.relations import SAME_PIXELS, Detail, Relation
 from twinlens.roots import set_online
 from twinlens_plugin.errors import PlanError
 from twinlens_plugin.plans import Plan, PlannedGroup, PlannedPhoto, read_plan, write_plan
@@ -76,6 +78,25 @@ def test_what_was_not_compared_is_not_proposed(built: Built, twinlens: Cli, tmp_
     file = tmp_path / "plan.json"
     assert "0 groups" in twinlens("duplicates", "--plan", file).stdout
     assert proposals(file) == {}
+
+
+@pytest.mark.parametrize("both", [False, True])
+def test_a_jpeg_goes_with_its_raw_file_where_the_keeper_has_one(
+    built: Built, twinlens: Cli, tmp_path: Path, *, both: bool
+):
+    """The same RAW file, rated in one place: what was developed of it may be there alone."""
+    best = built.photo("1/x.cr2", data=b"raw", pixels=(6000, 4000))
+    twin = built.photo("2/x.cr2", data=b"raw, rated", pixels=(6000, 4000))
+    built.photo("2/x.jpg", data=b"developed")
+    if both:
+        built.photo("1/x.jpg", data=b"by the camera")
+    a, b = sorted(map(built.content_id, (best, twin)))
+    with built.catalogue.write_tx() as tx:
+        relations.store(tx, Relation(a, b, SAME_PIXELS, 1.0, Detail("same pixels"), 1))
+    file = tmp_path / "plan.json"
+    twinlens("duplicates", "--keep", "path:1", "--plan", file)
+    gone = [name for name, proposal in proposals(file).items() if proposal == "remove"]
+    assert gone == (["2/x.cr2", "2/x.jpg"] if both else [])
 
 
 def test_reference_folders_are_in_the_plan(
