@@ -10,15 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from twinlens import vectors
 from twinlens.models import Model
-from twinlens.vectors import Vector
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from twinlens.tuning import Tuning
+    from twinlens.vectors import Vector
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +45,11 @@ class Space:
 
     def entries(self, raw: Vector) -> Vector:
         """Return what the index holds for raw vectors (..., D)."""
-        return self.tuning.entries(raw) if self.tuning else vectors.project(raw)
+        return self.tuning.entries(raw) if self.tuning else _unit(raw)
 
     def queries(self, raw: Vector) -> Vector:
         """Return what the index is asked with for raw vectors (..., D)."""
-        return self.tuning.queries(raw) if self.tuning else vectors.project(raw)
+        return self.tuning.queries(raw) if self.tuning else _unit(raw)
 
     def looks(self, raw: Vector) -> Vector:
         """Return what the index is asked with for what looks alike, whatever surrounds it.
@@ -72,6 +70,8 @@ class Space:
         """
         if self.tuning:
             return self.tuning.scores(-products, self.model.copy_threshold)
+        import numpy as np
+
         return np.asarray(np.minimum(products, 1), np.float32)
 
     def product(self, score: float) -> float:
@@ -79,3 +79,9 @@ class Space:
         if self.tuning:
             return -self.tuning.distance(score, self.model.copy_threshold)
         return score
+
+
+def _unit(raw: Vector) -> Vector:
+    from twinlens import vectors  # numpy: not to be loaded by who asks for a space alone
+
+    return vectors.project(raw)

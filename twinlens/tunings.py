@@ -10,18 +10,15 @@ import sqlite3
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from twinlens import vectors
 from twinlens.catalogue import Catalogue, set_meta
 from twinlens.errors import TuningError
 from twinlens.models import Model
 from twinlens.settings import Settings
 from twinlens.spaces import Space
-from twinlens.vectors import Vector
 
 if TYPE_CHECKING:
     from twinlens.tuning import Tuning
+    from twinlens.vectors import Vector
 
 FIRST = 1000
 """Photos from which a library is tuned by itself. With fewer, what is fitted holds for the photos at
@@ -166,6 +163,9 @@ def _count(catalogue: Catalogue, model: Model) -> int:
 
 def _sample(catalogue: Catalogue, model: Model) -> Vector:
     """Return raw vectors, drawn by chance where there are many; none of flat pictures."""
+    import numpy as np
+
+    from twinlens import vectors
     from twinlens.tuning import SAMPLE
 
     ids = np.array(

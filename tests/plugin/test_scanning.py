@@ -82,7 +82,7 @@ def test_a_library_is_caught_up_when_duplicates_were_sought_too(built: Built):
     built.publish()
     assert caught_up(built.catalogue, settings)
     pairs.lower_floor(built.catalogue, settings, built.model)
-    lower = Settings(library=built.library.folder, copy_threshold=0.7)
+    lower = Settings(library=built.library.folder, copy_threshold=0.3)
     assert not caught_up(built.catalogue, lower)
     assert pairs.lower_floor(built.catalogue, lower, built.model)
     assert not caught_up(built.catalogue, lower)

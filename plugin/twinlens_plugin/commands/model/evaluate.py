@@ -67,7 +67,7 @@ def evaluate(
 
     Example:
       twinlens model eval ~/Pictures/by-subject
-      twinlens model eval ~/Pictures/by-subject --model pocket --model torchvision:resnet50
+      twinlens model eval ~/kinds --model pocket --model torchvision:resnet50
     """
     models = _pair(names, weights)
     labels = read_labels(folder, depth)
