@@ -3,8 +3,9 @@
 1. The bytes are hashed: a file of the library with the same bytes is *identical*. 2. What is left is
 embedded and looked for: where the library has nothing like it, it is *new*. 3. What looks like a
 photo of the library is compared with it, as a scan compares photos: it is a *copy* or an *edit* of
-it, or *new* (another frame of a *burst*, say). 4. Where that cannot be done, it is *like* it, which
-counts as new: a photo that was never imported must not be taken for one that was.
+it, or *new* (another frame of a *burst*, say). 4. Of copies and edits the photo counts as new where
+it is better than what the library has: a card is erased for the answer. 5. Where that cannot be done, it is *like* it, which
+counts as new too: a photo that was never imported must not be taken for one that was.
 
 Nothing is written where the photos are.
 """
@@ -19,7 +20,7 @@ from typing import NamedTuple
 from twinlens import pairs, vectors
 from twinlens.catalogue import Catalogue
 from twinlens.errors import PhotoError
-from twinlens.media import is_photo_name, skip_folder
+from twinlens.media import is_photo_name, is_raw, skip_folder
 from twinlens.models import Model
 from twinlens.relations import BURST, DUPLICATES, IDENTICAL, KINDS
 from twinlens.search import Searcher
@@ -28,6 +29,7 @@ from twinlens_plugin.comparing import Answer, Question, relate
 from twinlens_plugin.current import Files, present
 from twinlens_plugin.options import Session
 from twinlens_plugin.output import absolute, remark, shown
+from twinlens_plugin.shots import Photo
 
 LIKE, NEW, UNREADABLE = "like", "new", "unreadable"
 
@@ -42,11 +44,14 @@ COMPARED = 3
 low but come first, and to compare two pictures takes a few ms."""
 
 
+LARGER = 1.05
+"""Times the pixels from which a photo is larger: to turn a JPEG without loss trims its edges."""
+
+
 class _Near(NamedTuple):
     """A photo of the library that is near."""
 
-    content: int
-    match: bytes
+    photo: Photo
     score: float
 
 
@@ -64,7 +69,9 @@ class Checked:
     probability: float | None = None
     """That both show one shot; None where they were not compared."""
     words: str = ""
-    """What was done to one of the two."""
+    """What was done to one of the two, and what it has that the library's has not."""
+    better: bool = False
+    """Whether it is more than what the library has of the shot."""
     deleted: bytes | None = None
     """Where the library had the same bytes, before they were deleted there."""
     reason: str | None = None
@@ -73,7 +80,7 @@ class Checked:
     @property
     def is_new(self) -> bool:
         """Whether the library may lack it."""
-        return self.status not in DUPLICATES and self.status != UNREADABLE
+        return self.better or self.status not in {*DUPLICATES, UNREADABLE}
 
 
 def photos_in(given: Iterable[bytes]) -> Iterator[bytes]:
@@ -133,10 +140,10 @@ class Checker:
             return Checked(path, NEW)
         match = self._there(content, path)
         if match is not None:
-            return Checked(path, IDENTICAL, match, 1.0, 1.0)
+            return Checked(path, IDENTICAL, match.path, 1.0, 1.0)
         return Checked(path, NEW, deleted=self._deleted(content))
 
-    def _there(self, content: int, besides: bytes) -> bytes | None:
+    def _there(self, content: int, besides: bytes) -> Photo | None:
         """Return a file that holds a content, but for ``besides``; None where there is none.
 
         The disk is asked: a card is erased for the answer, and nobody may have swept since a photo
@@ -144,7 +151,8 @@ class Checker:
         """
         photos = present(row.photo for row in self._files.of([content]))
         own = absolute(besides)
-        return min((photo.path for photo in photos if photo.path != own), default=None)
+        others = [photo for photo in photos if photo.path != own]
+        return min(others, key=lambda photo: photo.path, default=None)
 
     def _deleted(self, content: int) -> bytes | None:
         """Return where a content was, as far as its deletion was seen."""
@@ -158,7 +166,7 @@ class Checker:
     def _by_looks(self, model: Model, unknown: Sequence[Checked]) -> Iterator[Checked]:
         seen = list(self._nearest(model, unknown))
         questions = [
-            Question(absolute(one.path), near.content, near.score)
+            Question(absolute(one.path), near.photo.content_id, near.score)
             for one, candidates in seen
             for near in candidates
         ]
@@ -188,27 +196,57 @@ class Checker:
         """Return a content with its file, if it has one, and structure to be known by."""
         if self._catalogue.value("SELECT flat FROM contents WHERE id = ?", (content,)) != 0:
             return None
-        match = self._there(content, one.path)
-        return None if match is None else _Near(content, match, min(1.0, score))
+        photo = self._there(content, one.path)
+        return None if photo is None else _Near(photo, min(1.0, score))
 
 
 def _closest(
     one: Checked, compared: Sequence[tuple[_Near, Answer | None]], threshold: float
 ) -> Checked:
-    """Return what a photo is to the photo of the library that it is closest to."""
+    """Return what a photo is to the photo of the library that it is closest to.
+
+    Those that have all that it has come before those that it is better than.
+    """
     known = [(near, answer) for near, answer in compared if answer is not None]
-    if known:
-        near, answer = min(known, key=lambda it: (KINDS.index(it[1].kind), -it[1].probability))
-        if answer.kind in _TOLD:
-            return replace(
-                one,
-                status=answer.kind,
-                match=near.match,
-                score=near.score,
-                probability=answer.probability,
-                words=answer.words,
-            )
+    told = [
+        (_better(one, answer, near.photo), near, answer)
+        for near, answer in known
+        if answer.kind in _TOLD
+    ]
+    if told:
+        better, near, answer = min(told, key=_distance)
+        return replace(
+            one,
+            status=answer.kind,
+            match=near.photo.path,
+            score=near.score,
+            probability=answer.probability,
+            words=", ".join(filter(None, (answer.words, better))),
+            better=bool(better),
+        )
     for near, unknown in compared:
         if unknown is None and near.score >= threshold:
-            return replace(one, status=LIKE, match=near.match, score=near.score)
+            return replace(one, status=LIKE, match=near.photo.path, score=near.score)
     return one
+
+
+def _distance(told: tuple[str, _Near, Answer]) -> tuple[bool, bool, int, float]:
+    better, _, answer = told
+    kind = answer.kind
+    return kind not in DUPLICATES, bool(better), KINDS.index(kind), -answer.probability
+
+
+def _better(one: Checked, answer: Answer, there: Photo) -> str:
+    """Return what would be lost with a photo of which the library's alone remained, in words.
+
+    Empty where that is nothing, and for what is no duplicate.
+    """
+    if answer.kind not in DUPLICATES:
+        return ""
+    if is_raw(one.path) and not there.raw:
+        return "RAW, which the library's is not"
+    if there.pixels and (answer.pixels or 0) > LARGER * there.pixels:
+        return "larger than the library's"
+    if answer.camera and there.camera is None:
+        return "has the camera's data, which the library's has not"
+    return ""

@@ -33,6 +33,10 @@ class Answer(NamedTuple):
     probability: float
     """That both show one shot."""
     words: str
+    pixels: int | None = None
+    """Width times height of the unseen photo; None where unknown."""
+    camera: bool = False
+    """Whether the unseen photo names its camera."""
 
 
 def relate(session: Session, questions: Sequence[Question]) -> Iterator[Answer | None]:
@@ -73,7 +77,13 @@ def _read(line: str) -> Answer | None:
         answer = json.loads(line)
         if "error" in answer:
             return None
-        found = Answer(str(answer["kind"]), float(answer["probability"]), str(answer["words"]))
+        found = Answer(
+            str(answer["kind"]),
+            float(answer["probability"]),
+            str(answer["words"]),
+            answer["pixels"],
+            bool(answer["camera"]),
+        )
     except (ValueError, KeyError, TypeError) as error:
         raise ChildError(
             f"the worker answered what is no relation ({error}). Install one version of twinlens."

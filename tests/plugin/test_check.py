@@ -131,6 +131,56 @@ def test_of_several_near_photos_the_closest_counts(
     assert (found["status"], found["match"]) == ("copy", str(library["a"]))
 
 
+@pytest.mark.parametrize(
+    ("name", "pixels", "camera", "words"),
+    [
+        ("1.JPG", 800 * 600, False, "resized to 200 %, larger than the library's"),
+        ("1.JPG", 400 * 300, True, "resized to 200 %, has the camera's data, which"),
+        ("1.CR2", 400 * 300, False, "resized to 200 %, RAW, which the library's is not"),
+    ],
+)
+def test_a_photo_that_is_more_than_what_the_library_has_is_new(
+    library: dict[str, Path],
+    card: Path,
+    twinlens: Cli,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    pixels: int,
+    camera: bool,
+    words: str,
+):
+    """Where the library has the messenger's copy alone, the card is not to be erased."""
+    answer = Answer("copy", 0.9, "resized to 200 %", pixels, camera)
+    monkeypatch.setattr("twinlens_plugin.cards.relate", lambda _, asked: (answer for _ in asked))
+    put(card, name, b"near")
+    (found,) = twinlens.json("check", card, code=3)
+    assert (found["status"], found["match"], found["new"]) == ("copy", str(library["a"]), True)
+    assert found["words"].startswith(words)
+    assert twinlens("check", card, code=3).stdout.endswith("1 photo: 0 in the library, 1 new.\n")
+
+
+def test_a_photo_is_there_where_the_library_has_one_as_good(
+    built: Built,
+    library: dict[str, Path],
+    card: Path,
+    twinlens: Cli,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """However much closer a smaller copy of it comes."""
+    large = built.photo("large.jpg", vector=[1.0, 0.01], pixels=(800, 590))
+    built.publish()
+    surer = {built.content_id(library["a"]): 0.99}
+    monkeypatch.setattr(
+        "twinlens_plugin.cards.relate",
+        lambda _, asked: (
+            Answer("copy", surer.get(question.content, 0.9), "", 800 * 600) for question in asked
+        ),
+    )
+    put(card, "1.JPG", b"near")
+    (found,) = twinlens.json("check", card)
+    assert (found["match"], found["new"]) == (str(large), False)
+
+
 def test_a_photo_that_is_similar_no_more_is_new(
     library: dict[str, Path], card: Path, twinlens: Cli
 ):

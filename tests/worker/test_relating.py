@@ -56,6 +56,7 @@ def test_an_unseen_photo_is_compared(library: Library, known: int, tmp_path: Pat
     assert answers[0]["kind"] == "copy"
     assert answers[0]["probability"] > 0.9
     assert "resized" in answers[0]["words"]
+    assert (answers[0]["pixels"], answers[0]["camera"]) == (320 * 240, False)
     assert answers[1]["kind"] == "similar"
     assert "error" in answers[2]
     assert answers[3] == {"error": "its picture cannot be had now"}

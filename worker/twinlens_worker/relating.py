@@ -31,7 +31,10 @@ CANNOT: Final = "its picture cannot be had now"
 
 
 def relate(settings: Settings, asked: Iterable[Answer]) -> Iterator[Answer]:
-    """Yield ``{"kind", "probability", "words"}`` or ``{"error"}`` for each question, in order.
+    """Yield ``{"kind", "probability", "words", "pixels", "camera"}`` or ``{"error"}``, in order.
+
+    ``pixels`` (width times height, null where unknown) and ``camera`` (whether it names one) are those
+    of the unseen photo.
 
     A question is ``{"path": base64, "content": number, "score": cosine similarity}``. Questions about
     one photo come one after the other: it is decoded once.
@@ -59,9 +62,10 @@ def _relate(
     if known is None:
         raise NoPictureError
     seen = reader.read(path)
+    subject = _subject(path, seen)
     found = decide(
         known.subject,
-        _subject(path, seen),
+        subject,
         lambda: (
             pictures.sketch(known.sha256, known.paths),
             pictures.sketch(seen.sha256, [path]),
@@ -69,8 +73,13 @@ def _relate(
         partial(pictures.same_pixels, (known.sha256, known.paths), (seen.sha256, [path])),
         question["score"],
     )
-    words = found.detail.words
-    return {"kind": found.kind, "probability": round(found.probability, 4), "words": words}
+    return {
+        "kind": found.kind,
+        "probability": round(found.probability, 4),
+        "words": found.detail.words,
+        "pixels": subject.pixels,
+        "camera": seen.camera is not None,
+    }
 
 
 def _subject(path: bytes, seen: Decoded) -> Subject:

@@ -36,9 +36,10 @@ def command(
 ) -> int:
     """Say which photos of a card or an export are in the library already, and which are new.
 
-    "identical", "same-pixels", "copy" and "edit" are there, as the pictures were compared. "burst" is
-    another frame of a moment that is there, "like" looks like a photo with which it could not be
-    compared: both count as new. Nothing is added to the library, and nothing written to the card.
+    "identical", "same-pixels", "copy" and "edit" are there, as the pictures were compared, unless
+    what is there is less: smaller, no RAW, or without the camera's data. "burst" is another frame of
+    a moment that is there, "like" looks like a photo with which it could not be compared: both count
+    as new. Nothing is added to the library, and nothing written to the card.
     Videos are not looked at.
 
     Exit code: 0 all are there, 3 some are new, 1 some cannot be read. With --new: 0, or 1.
@@ -93,7 +94,7 @@ def _as_json(one: Checked) -> dict[str, object]:
 
 def _as_text(checked: Sequence[Checked]) -> Iterator[str]:
     yield from output.columns([_row(one) for one in checked])
-    counts = Counter(one.status for one in checked)
+    counts = Counter(one.status for one in checked if not one.is_new)
     there = sum(counts[kind] for kind in DUPLICATES)
     kinds = [f"{counts[kind]:,} {kind}" for kind in KINDS if kind in DUPLICATES and counts[kind]]
     parts = [f"{there:,} in the library" + (f" ({', '.join(kinds)})" if there else "")]
