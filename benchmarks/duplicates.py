@@ -43,6 +43,11 @@ CANDIDATES: Final = pairs.LOOSE_NEIGHBOURS
 """Photos nearest to a query that are verified."""
 LESS_THAN_HALF: Final = frozenset({("crop", "strong")})
 """Edits that leave less than half of the frame."""
+TWINS: Final = frozenset(
+    {"brontosaurus_image_0013", "dollar_bill_image_0033", "elephant_image_0044"}
+)
+"""Left out: seen by eye to be edits of others (..0009, ..0004, ..0025): another ground, another crop.
+`training.twins` sees only what is equal or mirrored."""
 SEED: Final = 1
 
 Vectors = NDArray[np.float32]
@@ -125,6 +130,7 @@ def run(data: Path, originals: int, queries: int, bursts: int) -> bool:
 
 def _distinct(paths: Sequence[Path], most: int) -> list[Path]:
     """Return photos without those that the data set holds twice, dealt by chance."""
+    paths = [path for path in paths if path.stem not in TWINS]
     dealt = [paths[row] for row in np.random.default_rng(SEED).permutation(len(paths))[:most]]
     return [dealt[row] for row in distinct(open_photo(path) for path in dealt)]
 

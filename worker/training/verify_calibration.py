@@ -30,12 +30,15 @@ from twinlens_worker.verify.probability import FARTHEST, MEASUREMENTS, measureme
 from twinlens_worker.verify.sketch import Sketch
 
 TARGET: Final = Path(__file__).parents[1] / "twinlens_worker" / "verify" / "fitted.py"
-PHOTOS: Final = {"caltech": 160, "grocery": 80}
+PHOTOS: Final = {"caltech": 280, "grocery": 120}
 CAMERA_ROUNDS: Final = 2
 """The camera's photos are few, and the only ones here that fill a thumbnail."""
 EACH: Final = 2
 """Edits, and made bursts, of each photo."""
-NEIGHBOURS: Final = 240
+ALIKE: Final = ("Motorbikes", "airplanes")
+"""Classes of which all photos are taken: from one side, on plain ground."""
+OTHERS: Final = 300
+NEAREST: Final = 2
 LEAST_SIDE: Final = 300
 RIDGE: Final = 10.0
 """Strength of the pull of all weights towards 0."""
@@ -95,7 +98,7 @@ def make(data: Path, seed: int) -> Iterator[Pair]:
         for _ in range(EACH if min(photo.size) > 90 else 0):
             one, other = frames(photo, rng)
             yield Pair(False, _measured(_sketch(one), _sketch(other)))  # noqa: FBT003
-    yield from _neighbours(data, rng)
+    yield from _look_alikes(data, rng)
 
 
 def _photos(data: Path, rng: Generator) -> Iterator[Image.Image]:
@@ -121,15 +124,21 @@ def _camera_photo(path: Path) -> Image.Image | None:
     return photo if max(photo.size) >= LEAST_SIDE else None
 
 
-def _neighbours(data: Path, rng: Generator) -> Iterator[Pair]:
-    """Yield photos that follow one another in their folder: mostly of one kind of thing, or shelf."""
+def _look_alikes(data: Path, rng: Generator) -> Iterator[Pair]:
+    """Yield different photos that look most alike as a whole: one product, one shelf, one pose."""
     for name in PHOTOS:
         paths = sorted((data / "train" / name).iterdir())
-        for row in rng.choice(len(paths) - 3, NEIGHBOURS // len(PHOTOS), replace=False):
-            near = int(row) + int(rng.integers(1, 3))
-            one, other = (Image.open(paths[i]).convert("RGB") for i in (int(row), near))
-            if len(distinct([one, other])) == 2:  # the data set holds some twice, or mirrored
-                yield Pair(False, _measured(_sketch(one), _sketch(other)))  # noqa: FBT003
+        alike = [path for path in paths if path.name.startswith(ALIKE)]
+        more = [paths[row] for row in rng.choice(len(paths), OTHERS, replace=False)]
+        photos = [Image.open(path).convert("RGB") for path in sorted({*alike, *more})]
+        sketches = [_sketch(photo) for photo in photos]
+        tiny = np.stack([sketch.tiny.ravel() for sketch in sketches])
+        likeness = tiny @ tiny.T - 2 * np.eye(len(tiny))
+        nearest = np.argsort(-likeness, axis=1)[:, :NEAREST]
+        pairs = {(min(a, b), max(a, b)) for a, row in enumerate(nearest.tolist()) for b in row}
+        for a, b in sorted(pairs):
+            if len(distinct([photos[a], photos[b]])) == 2:  # the data holds some twice, or mirrored
+                yield Pair(False, _measured(sketches[a], sketches[b]))  # noqa: FBT003
 
 
 def _sketch(photo: Image.Image) -> Sketch:

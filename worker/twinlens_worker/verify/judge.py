@@ -83,7 +83,7 @@ def judge(a: Sketch, b: Sketch, alignment: Alignment) -> Judgement | None:
     if overlap is None or not _has_something(overlap):
         return None
     flow, rigid = motion(overlap)
-    if rigid is not None and float(np.abs(rigid).max()) > REFINED_FROM:
+    if rigid is not None and _is_off(rigid, overlap):
         transform = transform @ _in_unit(as_homography(rigid), overlap.to_pixels)
         overlap = lay_over(a, b, transform)
         if overlap is None:
@@ -93,6 +93,12 @@ def judge(a: Sketch, b: Sketch, alignment: Alignment) -> Judgement | None:
     return _measure(
         overlap, flow, remaining, transform, _distortion(in_pixels(a, b, transform), a.size)
     )
+
+
+def _is_off(rigid: Floats, overlap: Overlap) -> bool:
+    """Tell whether blocks that have structure are off; what lies beside them is extrapolated."""
+    structured = (overlap.mask[GRID] > 0) & (overlap.a.spread > LEAST_TEXTURE)
+    return bool(structured.any()) and float(np.abs(rigid[structured]).max()) > REFINED_FROM
 
 
 def _has_something(overlap: Overlap) -> bool:

@@ -18,7 +18,8 @@ LEAST_BLOCKS: Final = 24
 MOST_BLOCKS: Final = 200
 """Blocks that a rigid motion is fitted to."""
 
-_LITTLE: Final = np.eye(8, dtype=np.float32) * 1e-3
+_PULL: Final = np.diag([0.1, 0.5, 0.5, 0.1, 0.5, 0.5, 2.0, 2.0]).astype(np.float32)
+"""Pull of the unknowns towards none: blocks in one corner must not stretch all the rest."""
 
 
 def motion(overlap: Overlap) -> tuple[Floats, Floats | None]:
@@ -65,7 +66,7 @@ def rigid_part(flow: Floats, overlap: Overlap) -> Floats | None:
     weight = np.ones(len(wanted), np.float32)
     for tolerance in (3.0, 1.0, 0.4):
         weighted = flat.T * weight
-        unknown = np.linalg.solve(weighted @ flat + _LITTLE, weighted @ wanted)
+        unknown = np.linalg.solve(weighted @ flat + _PULL, weighted @ wanted)
         miss = ((wanted - flat @ unknown) ** 2).reshape(-1, 2).sum(axis=1)
         weight = np.repeat((tolerance**2 / (tolerance**2 + miss)) ** 2, 2)
     return np.asarray(basis @ unknown, np.float32)
