@@ -207,6 +207,8 @@ def m010_relations(db: Database) -> None:
         " PRIMARY KEY (b, a), CHECK (a < b)) STRICT, WITHOUT ROWID"
     )
     db.table("unverified").create_index(["a"])
+    # Those that wait for a disk that is away for months are not gone through four times a second.
+    db.table("unverified").create_index(["not_before"])
     # Pairs found before there was a verifier: shown they are only once they wait or were compared.
     db.execute(
         "INSERT INTO unverified (b, a, score) SELECT b, a, max(score) FROM pairs GROUP BY a, b"

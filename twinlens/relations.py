@@ -111,9 +111,13 @@ def relation(catalogue: Catalogue, first: int, second: int) -> Relation | None:
 
 
 def unverified(catalogue: Catalogue, limit: int, *, now: float) -> list[Candidate]:
-    """Return up to ``limit`` pairs to be compared now, those of one newer content together."""
+    """Return up to ``limit`` pairs to be compared now, those of one newer content together.
+
+    Those that were put off come last.
+    """
     rows = catalogue.rows(
-        "SELECT a, b, score FROM unverified WHERE not_before <= ? ORDER BY b, a LIMIT ?",
+        "SELECT a, b, score FROM unverified WHERE not_before <= ?"
+        " ORDER BY not_before, b, a LIMIT ?",
         (now, limit),
     )
     return [Candidate(**row) for row in rows]
