@@ -79,17 +79,18 @@ def _triggers_of_files() -> Iterator[str]:
 
 
 def _triggers_of_contents() -> Iterator[str]:
-    """A content that was decided on may come back, in a catalogue made anew."""
-    decided = (
-        "EXISTS (SELECT 1 FROM decisions WHERE a = NEW.sha256)"
-        " OR EXISTS (SELECT 1 FROM decisions WHERE b = NEW.sha256)"
-    )
-    others = (
-        "(SELECT o.id FROM decisions d JOIN contents o ON o.sha256 = d.{there}"
-        " WHERE d.{here} = NEW.sha256)"
-    )
-    again = _again("NEW.id", others.format(here="a", there="b"), others.format(here="b", there="a"))
-    yield _trigger("contents", "INSERT", decided, again)
+    """What was decided outlives a content: it may go, and come back in a catalogue made anew."""
+    for event, row in (("INSERT", "NEW"), ("DELETE", "OLD")):
+        decided = (
+            f"EXISTS (SELECT 1 FROM decisions WHERE a = {row}.sha256)"
+            f" OR EXISTS (SELECT 1 FROM decisions WHERE b = {row}.sha256)"
+        )
+        others = [
+            f"(SELECT o.id FROM decisions d JOIN contents o ON o.sha256 = d.{there}"
+            f" WHERE d.{here} = {row}.sha256)"
+            for here, there in (("a", "b"), ("b", "a"))
+        ]
+        yield _trigger("contents", event, decided, _again(f"{row}.id", *others), "_decided")
     yield _trigger("contents", "DELETE", "1", "DELETE FROM to_win WHERE content_id = OLD.id;")
 
 

@@ -179,3 +179,17 @@ def test_what_is_won_is_the_smaller_of_two_and_all_but_one_of_the_same(filled: C
             tx.execute("INSERT INTO relations VALUES (?, ?, ?, 1, '{}', 1)", (a, b, kind))
     rows = filled.rows("SELECT content_id, bytes FROM to_win ORDER BY content_id")
     assert [tuple(row) for row in rows] == [(1, 3), (2, 3), (3, 2)]
+
+
+def test_what_was_decided_of_a_content_that_is_forgotten_wins_nothing(filled: Catalogue):
+    """The decision stays, for the day on which it comes back."""
+    with filled.write_tx() as tx:
+        tx.execute(
+            "INSERT INTO decisions (a, b, verdict, at) VALUES (?, ?, 'same', 0)",
+            sorted(map(sha256, (1, 2))),
+        )
+    won = "SELECT content_id FROM to_win ORDER BY content_id"
+    assert [row[0] for row in filled.rows(won)] == [1, 2, 3]
+    with filled.write_tx() as tx:
+        tx.execute("DELETE FROM contents WHERE id = 2")
+    assert [row[0] for row in filled.rows(won)] == [3]
