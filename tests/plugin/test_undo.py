@@ -268,6 +268,21 @@ def test_a_linked_file_that_was_edited_since_stays(
     assert twin.read_bytes() == b"edited"
 
 
+def test_a_linked_file_that_is_gone_stands_in_the_way_of_no_other_undo(
+    built: Built, shots: dict[str, Path], twinlens: Cli
+):
+    """It is said once; the next undo goes on to the apply before."""
+    twin = built.photo("twin.jpg", data=b"x" * 3000)
+    first, _ = plan_of(built, planned_group("g", shots["best"], shots["small"]))
+    second, _ = plan_of(built, planned_group("g", shots["best"], twin))
+    twinlens("apply", first, "--yes")
+    twinlens("apply", second, "--action", "hardlink", "--yes")
+    twin.unlink()
+    assert f"{twin}: is gone; {shots['best']} has its bytes" in twinlens("undo", code=1).stderr
+    twinlens("undo")
+    assert shots["small"].exists()
+
+
 def test_ctrl_c_stops_between_two_photos(built: Built, twinlens: Cli, home: Path):
     """The one in hand is finished, the rest is left; exit code 130; undo brings back what went."""
     keeper = built.photo("k.jpg", data=b"same")

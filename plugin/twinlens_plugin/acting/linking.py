@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from twinlens.errors import ChangedError
+from twinlens.errors import ChangedError, TwinlensError, VanishedError
 from twinlens_plugin.acting import files
 from twinlens_plugin.acting.dressing import Dress, dress
 from twinlens_plugin.acting.records import Record, dress_as_json, dress_of, path_of
@@ -89,7 +89,9 @@ class Link:
     def undo(self, told: Mapping[str, Any], *, finished: bool) -> None:  # noqa: ARG002
         """Make it a file of its own again, with its former times, mode and attributes."""
         files.discard(self.temporary)
-        now = files.read(self.path)
+        now = files.read_if_there(self.path)
+        if now is None:
+            raise self._gone()
         if now.sha256 != self.sha256:
             raise changed(self.path)
         if now.inode == self.inode:
@@ -102,6 +104,11 @@ class Link:
             files.discard(self.temporary)
             raise
         files.sync_folder(os.path.dirname(self.path))
+
+    def _gone(self) -> TwinlensError:
+        if os.path.isdir(os.path.dirname(self.path)):
+            return ActingError(f"{shown(self.path)}: is gone; {shown(self.keeper)} has its bytes.")
+        return VanishedError(f"{shown(self.path)}: is not there. Is its disk away? Bring it back.")
 
     def as_json(self) -> Record:
         """Return it for the journal."""
