@@ -415,6 +415,19 @@ def test_sidecars_travel_with_their_photo(
     assert not spare.exists()
 
 
+@needs_exiftool
+def test_a_sidecar_that_is_a_link_is_left_alone(
+    shots: dict[str, Path], plan: Path, twinlens: Cli, tmp_path: Path
+):
+    """Sidecars kept elsewhere are no file of this folder's."""
+    sidecar = shots["small"].with_name("small.jpg.xmp")
+    sidecar.symlink_to(tmp_path / "elsewhere.xmp")
+    result = twinlens("apply", plan, "--action", "tag", "--yes", code=1)
+    assert f"{sidecar}: is a symbolic link" in result.stderr
+    assert sidecar.is_symlink()
+    assert not (tmp_path / "elsewhere.xmp").exists()
+
+
 def test_a_scan_has_nothing_to_decide_after_many_were_removed(built: Built, twinlens: Cli):
     """Removed photos are known to be gone at once: half of a folder is not taken for a lost disk."""
     groups = []

@@ -187,6 +187,8 @@ class Maker:
         assert self._exiftool is not None
         steps: list[Step] = []
         for path in xmp_sidecars(photo, self._order.sidecar_style):
+            if os.path.islink(path):  # to replace it would cut it off from where it points to
+                raise SkippedError(f"{shown(path)}: is a symbolic link, and is left alone.")
             former = content_of(path)
             if former is None:
                 notes = (own or self._exiftool.read(photo)).union(notes)
