@@ -48,6 +48,30 @@ def test_models_are_listed_with_the_one_in_use(built: Built, twinlens: Cli):
     assert "1 vector" in twinlens("model", "list", "--here").stdout.splitlines()[0]
 
 
+def test_a_model_with_weights_of_ones_own_is_here_while_they_are(
+    built: Built, twinlens: Cli, tmp_path: Path
+):
+    """Not in torchvision's folder, but on this computer."""
+    weights = tmp_path / "mine.safetensors"
+    weights.touch()
+    set_target(
+        built.catalogue,
+        name="torchvision:resnet50",
+        digest="d1",
+        dimension=2048,
+        input_size=224,
+        copy_threshold=0.95,
+        weights=str(weights),
+    )
+
+    def here() -> list[str]:
+        return [model["name"] for model in twinlens.json("model", "list", "--here")]
+
+    assert "torchvision:resnet50" in here()
+    weights.unlink()
+    assert "torchvision:resnet50" not in here()
+
+
 def test_weights_that_are_not_there_are_a_mistake(built: Built, twinlens: Cli):
     """Said before anything is loaded."""
     result = twinlens("model", "use", "pocket", "--weights", "/nowhere", code=2)

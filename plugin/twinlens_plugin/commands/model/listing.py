@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -53,7 +54,7 @@ def _rows(known: Sequence[Row], stored: Sequence[Stored]) -> Iterator[Row]:
     by_name = {model["name"]: model for model in known}
     for each in stored:
         facts = by_name.get(each.model.name, {})
-        yield {**_unknown(each), **facts, **_use(each)}
+        yield {**_unknown(each), **facts, **_own_weights(each), **_use(each)}
     used = {each.model.name for each in stored}
     for model in known:
         if model["name"] not in used:
@@ -74,6 +75,12 @@ def _unknown(stored: Stored) -> Row:
         "megabytes": None,
         "labels": model.labels,
     }
+
+
+def _own_weights(stored: Stored) -> Row:
+    """Return that weights are here which torchvision's folder has not: a file of the user's own."""
+    weights = stored.model.weights
+    return {"here": True} if weights and Path(weights).is_file() else {}
 
 
 def _use(stored: Stored | None) -> Row:
