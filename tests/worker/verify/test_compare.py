@@ -104,3 +104,15 @@ def test_pictures_of_one_colour_are_compared_without_an_error():
     black = sketched(Image.new("RGB", (320, 240)))
     assert compare(black, sketched(draw_scene(7))).probability < 0.5
     compare(black, black)
+
+
+@pytest.mark.parametrize("shape", [(1, 320), (320, 1), (3, 320), (30, 320), (31, 320)])
+def test_narrow_pictures_are_compared_too(shape: tuple[int, int]):
+    """A panorama a few pixels high is no reason to fail."""
+    rng = np.random.default_rng(1)
+    one, other = (
+        sketched(Image.fromarray(rng.integers(0, 255, (*shape, 3), dtype=np.uint8)))
+        for _ in range(2)
+    )
+    assert compare(one, one) is not None
+    assert compare(one, other) is not None

@@ -20,6 +20,8 @@ KEYPOINTS: Final = 250
 _CORNER: Final = 12
 _SOFT_CORNER: Final = 5
 """Levels, of 255, by which a corner differs from what is around it."""
+PATCH: Final = 31
+"""Side in pixels of what ORB describes at a corner."""
 TINY: Final = 32
 """Side of the squashed picture that tells turned and mirrored whole frames."""
 
@@ -99,7 +101,11 @@ def extract(grey: Pixels) -> Features:
 
 
 def _extracted(grey: Pixels, corner: int) -> Features:
-    found, descriptors = _detector(corner).detectAndCompute(grey, None)
+    # ORB halves a picture until nothing is left of a narrow one, and fails at that.
+    wide_enough = min(grey.shape) >= PATCH
+    found, descriptors = (
+        _detector(corner).detectAndCompute(grey, None) if wide_enough else ((), None)
+    )
     if descriptors is None:
         return Features(np.zeros((0, 2), np.float32), np.zeros((0, 32), np.uint8))
     height, width = grey.shape
@@ -115,7 +121,7 @@ def _detector(corner: int) -> Any:  # noqa: ANN401  its type has another name in
         scaleFactor=1.3,
         nlevels=6,
         edgeThreshold=15,
-        patchSize=31,
+        patchSize=PATCH,
         fastThreshold=corner,
     )
 
