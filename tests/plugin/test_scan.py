@@ -29,7 +29,7 @@ Start = Callable[..., "subprocess.Popen[bytes]"]
 def draw(path: Path, seed: int, pixels: tuple[int, int] = (240, 160)) -> Path:
     """Write a JPEG of coloured patches, the same for the same seed."""
     numbers = np.random.default_rng(seed)
-    patches = numbers.integers(0, 255, (5, 7, 3), dtype=np.uint8)
+    patches = numbers.integers(0, 255, (14, 20, 3), dtype=np.uint8)
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(patches).resize(pixels, Image.Resampling.BICUBIC).save(path, quality=90)
     return path

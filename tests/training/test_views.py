@@ -31,7 +31,7 @@ def test_quarter_turns_and_mirrors_are_exact(pictures: PhotoSet, monkeypatch: py
     """Each is one of the seven that `rot90` and `flip` give."""
     for name in ("TILTED", "WARPED", "FRAMED"):
         monkeypatch.setattr(geometry, name, 0.0)
-    level = geometry.Difficulty(cropped=0.0, quarter_turned=1.0, narrowest=1.0)
+    level = geometry.Difficulty(cropped=0.0, smallest=1.0, quarter_turned=1.0, narrowest=1.0)
     photo = pictures.pixels[:1].float() / 255
     views, _ = geometry.sample(
         photo.expand(64, -1, -1, -1),
@@ -54,7 +54,7 @@ def test_crops_keep_at_least_the_smallest_share():
     shift = place.window[:, :2, 2].abs()
     assert bool((width + shift[:, 0] <= 1.0001).all())
     assert bool((height + shift[:, 1] <= 1.0001).all())
-    assert float((width * height).min()) >= geometry.FIRST.smallest - 1e-4
+    assert float((width * height).min()) >= geometry.LATER.smallest - 1e-4
 
 
 def test_views_depend_on_the_draw_alone(pictures: PhotoSet):

@@ -285,7 +285,7 @@ class FailingPipeline:
         """Begin to decode photos."""
         return [(photo, Future()) for photo in photos]
 
-    def finish(self, started: Started) -> list[Result]:
+    def finish(self, started: Started, *, with_labels: bool = False) -> list[Result]:
         """Fail."""
         raise MemoryError(f"no memory for {len(started)} photos")
 

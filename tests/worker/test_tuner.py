@@ -120,7 +120,7 @@ def check(catalogue: Catalogue, library: Library, model: Model, asked: Vector) -
     cosines = dict(zip([r["content_id"] for r in rows], project(raw) @ project(asked), strict=True))
     alike = searcher.alike(asked, 10)
     assert [hit.score for hit in alike] == sorted((hit.score for hit in alike), reverse=True)
-    assert all(hit.score == pytest.approx(cosines[hit.content_id], abs=1e-5) for hit in alike)
+    assert all(hit.score == pytest.approx(cosines[hit.content_id], abs=5e-3) for hit in alike)
     nearest = sorted(cosines, key=lambda content: -cosines[content])[:10]
     assert len({hit.content_id for hit in alike} & {*nearest}) >= 8
 
