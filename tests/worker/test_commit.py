@@ -125,6 +125,18 @@ def test_identical_files_share_one_vector(
     assert duplicates[0].other == root.path + b"/0.jpg"
 
 
+def test_what_an_older_version_did_not_read_is_filled_in(
+    catalogue: Catalogue, ref: ModelRef, record: Recorder
+):
+    """A photo that is decoded again, for another model, tells its burst and sharpness too."""
+    plain = embedded(record("a.jpg"))
+    commit(catalogue, ref, [plain], now=1.0, max_attempts=3, settle_seconds=2.0)
+    again = dataclasses.replace(embedded(record("b.jpg")), burst="B1", sharpness=7.0)
+    commit(catalogue, ref, [again], now=2.0, max_attempts=3, settle_seconds=2.0)
+    (row,) = catalogue.rows("SELECT burst, sharpness, document FROM contents")
+    assert tuple(row) == ("B1", 7.0, None)
+
+
 def test_known_content_needs_no_vector(catalogue: Catalogue, ref: ModelRef, record: Recorder):
     """A worker that saw the content's vector in the catalogue sends none."""
     _commit(catalogue, ref, embedded(record(b"a.jpg")))

@@ -188,6 +188,8 @@ def _commit_success(
 def _store_content(tx: sqlite3.Connection, result: Embedded) -> int:
     row = tx.execute("SELECT id FROM contents WHERE sha256 = ?", (result.sha256,)).fetchone()
     if row is not None:
+        if result.vector is not None:
+            _fill_in(tx, int(row["id"]), result)
         return int(row["id"])
     cursor = tx.execute(
         "INSERT INTO contents (sha256, bytes, width, height, format, taken_at, camera, burst,"
@@ -209,6 +211,16 @@ def _store_content(tx: sqlite3.Connection, result: Embedded) -> int:
     )
     assert cursor.lastrowid is not None
     return cursor.lastrowid
+
+
+def _fill_in(tx: sqlite3.Connection, content_id: int, result: Embedded) -> None:
+    """Add what an older version did not read from a photo that was now decoded again."""
+    tx.execute(
+        "UPDATE contents SET burst = coalesce(burst, ?), document = coalesce(document, ?),"
+        " derived_from = coalesce(derived_from, ?), sharpness = coalesce(sharpness, ?)"
+        " WHERE id = ?",
+        (result.burst, result.document, result.derived_from, result.sharpness, content_id),
+    )
 
 
 def _store_vector(
