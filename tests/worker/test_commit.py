@@ -129,9 +129,9 @@ def test_what_an_older_version_did_not_read_is_filled_in(
     catalogue: Catalogue, ref: ModelRef, record: Recorder
 ):
     """A photo that is decoded again, for another model, tells its burst and sharpness too."""
-    plain = embedded(record("a.jpg"))
+    plain = embedded(record(b"a.jpg"))
     commit(catalogue, ref, [plain], now=1.0, max_attempts=3, settle_seconds=2.0)
-    again = dataclasses.replace(embedded(record("b.jpg")), burst="B1", sharpness=7.0)
+    again = dataclasses.replace(embedded(record(b"b.jpg")), burst="B1", sharpness=7.0)
     commit(catalogue, ref, [again], now=2.0, max_attempts=3, settle_seconds=2.0)
     (row,) = catalogue.rows("SELECT burst, sharpness, document FROM contents")
     assert tuple(row) == ("B1", 7.0, None)
