@@ -33,7 +33,7 @@ class NoPipeline:
 
     vector = b"\x00\x2c" * DIMENSION  # 1/16 each in f16: unit length
 
-    def run(self, photos: Sequence[Photo]) -> list[Result]:
+    def run(self, photos: Sequence[Photo], *, with_labels: bool = False) -> list[Result]:  # noqa: ARG002
         """Return a result for each photo."""
         return [
             Embedded(
