@@ -144,6 +144,7 @@ class _Grouping:
 
     def __init__(self, shots: Iterable[Shot], links: Links, rules: Rules) -> None:
         self._rules = rules
+        self._links = links
         self._ranked: dict[bytes, Ranked] = {}
         self._nodes: dict[Node, list[Shot]] = {}
         for ranked in sorted(Ranked(rules.keep.rank(shot), shot) for shot in shots):
@@ -174,7 +175,7 @@ class _Grouping:
             if not all(other == node or other in near for other in clique):
                 continue
             for shot in self._joining(node, keeper, folders):
-                members.append(Member(shot, link, _why_kept(shot, keeper, link)))
+                members.append(Member(shot, link, self._why_kept(shot, keeper, link)))
                 folders.add(shot.photo.folder)
                 clique.add(node)
         return members
@@ -201,6 +202,16 @@ class _Grouping:
             yield shot
             if one:
                 return
+
+    def _why_kept(self, shot: Shot, keeper: Shot, link: Link) -> str | None:
+        """Return why a duplicate is not proposed for removal."""
+        raws = shot.photo.content_id, keeper.photo.content_id
+        if shot.raw and keeper.raw and raws[0] != raws[1] and not link.decided:
+            seen = self._links.get((min(raws), max(raws)))
+            if seen is None or seen.kind not in DUPLICATES:
+                # The shots are duplicates by their JPEGs alone.
+                return "RAW, which was not found to be the keeper's"
+        return _why_kept(shot, keeper, link)
 
     def _reason(self, members: Sequence[Member]) -> str:
         keeper, *others = (self._ranked[member.photo.path] for member in members)

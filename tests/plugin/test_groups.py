@@ -322,3 +322,17 @@ def test_what_cannot_be_made_good_again_is_not_proposed_for_removal(
     decided = link._replace(decided=True)
     (group,) = grouped(photos, {(1, 2): decided})
     assert group.others[0].kept is None, "a person said that they are the same"
+
+
+def test_raw_files_do_not_go_on_the_strength_of_their_jpegs():
+    """Two shots whose JPEGs are copies: the RAW files were never found to be."""
+    photos = [
+        photo(content, f"{folder}/x")._replace(path=f"/photos/{folder}/x.{suffix}".encode())
+        for folder, raw, jpeg in (("a", 1, 2), ("b", 3, 4))
+        for content, suffix in ((raw, "cr2"), (jpeg, "jpg"))
+    ]
+    links = {(2, 4): Link(COPY)}
+    (group,) = grouped(photos, links)
+    assert group.others[0].kept == "RAW, which was not found to be the keeper's"
+    (group,) = grouped(photos, links | {(1, 3): Link(COPY)})
+    assert group.others[0].kept is None
