@@ -7,7 +7,6 @@ crops come from TWINLENS_DATA; neither the descriptor nor the verifier was fitte
 from __future__ import annotations
 
 import argparse
-import io
 import itertools
 import os
 import sys
@@ -29,8 +28,8 @@ from benchmarks.quality.pictures import Picture, open_photo, photos_in
 from benchmarks.tables import Table, show
 from training.photos import squash
 from training.twins import distinct
+from training.verify_calibration import sketched
 from twinlens import pairs
-from twinlens_worker.decode.thumbnail import LONGEST_SIDE, QUALITY
 from twinlens_worker.measures import pooled
 from twinlens_worker.models.descriptor import Descriptor, load
 from twinlens_worker.verify.compare import compare
@@ -149,7 +148,7 @@ def _draw(paths: Sequence[Path], count: int) -> list[tuple[int, Picture]]:
 def _shown(model: Descriptor, photos: Iterable[Image.Image]) -> Shown:
     shown, squares = Shown(), []
     for photo in photos:
-        shown.sketches.append(_sketch(photo))
+        shown.sketches.append(sketched(photo))
         squares.append(squash(photo, model.info.input_size))
     parts = [model.embed(np.stack(squares[i : i + 64])) for i in range(0, len(squares), 64)]
     shown.vectors = _unit(np.concatenate(parts))
@@ -158,17 +157,6 @@ def _shown(model: Descriptor, photos: Iterable[Image.Image]) -> Shown:
 
 def _unit(vectors: Vectors) -> Vectors:
     return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
-
-
-def _sketch(photo: Image.Image) -> Sketch:
-    """Return what the verifier sees of a photo: its thumbnail."""
-    small = photo.copy()
-    small.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.BILINEAR)
-    stream = io.BytesIO()
-    small.save(stream, "JPEG", quality=QUALITY)
-    pixels = cv2.imdecode(np.frombuffer(stream.getvalue(), np.uint8), cv2.IMREAD_COLOR)
-    assert pixels is not None
-    return Sketch(np.asarray(pixels, np.uint8))
 
 
 @dataclass(frozen=True)

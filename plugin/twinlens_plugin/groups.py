@@ -175,7 +175,9 @@ class _Grouping:
             if not all(other == node or other in near for other in clique):
                 continue
             for shot in self._joining(node, keeper, folders):
-                members.append(Member(shot, link, self._why_kept(shot, keeper, link)))
+                members.append(
+                    Member(shot, link, _why_kept(shot, keeper, link, self._raws(shot, keeper)))
+                )
                 folders.add(shot.photo.folder)
                 clique.add(node)
         return members
@@ -203,15 +205,10 @@ class _Grouping:
             if one:
                 return
 
-    def _why_kept(self, shot: Shot, keeper: Shot, link: Link) -> str | None:
-        """Return why a duplicate is not proposed for removal."""
-        raws = shot.photo.content_id, keeper.photo.content_id
-        if shot.raw and keeper.raw and raws[0] != raws[1] and not link.decided:
-            seen = self._links.get((min(raws), max(raws)))
-            if seen is None or seen.kind not in DUPLICATES:
-                # The shots are duplicates by their JPEGs alone.
-                return "RAW, which was not found to be the keeper's"
-        return _why_kept(shot, keeper, link)
+    def _raws(self, shot: Shot, keeper: Shot) -> Link | None:
+        """Return what the RAW files of two shots are to each other, where that is known."""
+        one, other = sorted((shot.photo.content_id, keeper.photo.content_id))
+        return TWIN if one == other else self._links.get((one, other))
 
     def _reason(self, members: Sequence[Member]) -> str:
         keeper, *others = (self._ranked[member.photo.path] for member in members)
@@ -261,7 +258,7 @@ def _bytes_to_win(members: Sequence[Member]) -> int:
     return total
 
 
-def _why_kept(shot: Shot, keeper: Shot, link: Link) -> str | None:
+def _why_kept(shot: Shot, keeper: Shot, link: Link, raws: Link | None) -> str | None:
     """Return why a duplicate is not proposed for removal, whatever the rules say.
 
     What cannot be made good again stays: more pixels may be an enlargement, and a border has more
@@ -272,6 +269,9 @@ def _why_kept(shot: Shot, keeper: Shot, link: Link) -> str | None:
     # A JPEG is no substitute: nobody may lose a RAW file by the wrong rule.
     if shot.raw and not keeper.raw:
         return "RAW, which the keeper is not"
+    if shot.raw and not link.decided and (raws is None or raws.kind not in DUPLICATES):
+        # The shots are duplicates by their JPEGs alone.
+        return "RAW, which was not found to be the keeper's"
     if link.decided or keeper.chosen < 0:
         return None
     if shot.photo.camera is not None and keeper.photo.camera is None:

@@ -113,3 +113,12 @@ def common(function: Function) -> Function:
     for option in reversed(options):
         wrapped = option(wrapped)
     return wrapped  # type: ignore[no-any-return]
+
+
+def files_from_option(verb: str) -> Callable[[Function], Function]:
+    """Add ``--files-from`` to a command that takes photos; ``verb``: what it does with them."""
+    return click.option(
+        "--files-from",
+        metavar="FILE",
+        help=f"{verb} the photos listed in FILE too, one a line; - is standard input.",
+    )

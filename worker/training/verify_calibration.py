@@ -92,12 +92,12 @@ def make(data: Path, seed: int) -> Iterator[Pair]:
     """Yield the pairs."""
     rng = np.random.default_rng(seed)
     for photo in _photos(data, rng):
-        sketch = _sketch(photo)
+        sketch = sketched(photo)
         for kind in rng.choice(list(EDITS), EACH):
-            yield Pair(True, _measured(sketch, _sketch(edited(photo, str(kind), rng))))  # noqa: FBT003
+            yield Pair(True, _measured(sketch, sketched(edited(photo, str(kind), rng))))  # noqa: FBT003
         for _ in range(EACH if min(photo.size) > 90 else 0):
             one, other = frames(photo, rng)
-            yield Pair(False, _measured(_sketch(one), _sketch(other)))  # noqa: FBT003
+            yield Pair(False, _measured(sketched(one), sketched(other)))  # noqa: FBT003
     yield from _look_alikes(data, rng)
 
 
@@ -131,7 +131,7 @@ def _look_alikes(data: Path, rng: Generator) -> Iterator[Pair]:
         alike = [path for path in paths if path.name.startswith(ALIKE)]
         more = [paths[row] for row in rng.choice(len(paths), OTHERS, replace=False)]
         photos = [Image.open(path).convert("RGB") for path in sorted({*alike, *more})]
-        sketches = [_sketch(photo) for photo in photos]
+        sketches = [sketched(photo) for photo in photos]
         tiny = np.stack([sketch.tiny.ravel() for sketch in sketches])
         likeness = tiny @ tiny.T - 2 * np.eye(len(tiny))
         nearest = np.argsort(-likeness, axis=1)[:, :NEAREST]
@@ -141,7 +141,7 @@ def _look_alikes(data: Path, rng: Generator) -> Iterator[Pair]:
                 yield Pair(False, _measured(sketches[a], sketches[b]))  # noqa: FBT003
 
 
-def _sketch(photo: Image.Image) -> Sketch:
+def sketched(photo: Image.Image) -> Sketch:
     """Return what the verifier sees of a photo: its thumbnail."""
     small = photo.copy()
     small.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.BILINEAR)

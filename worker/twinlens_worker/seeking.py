@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from twinlens import vectors
 from twinlens.catalogue import Catalogue
 from twinlens.spaces import Space
-from twinlens_worker.all_pairs import Vectors, all_pairs
+from twinlens_worker.all_pairs import Near, Vectors, all_pairs
 
 MANY = 5_000
 """Contents from which all are compared with all at once. To compare one content with 100,000 others
@@ -64,12 +65,17 @@ def seek(
     ):
         if end <= first:
             continue
-        reached = space.scores(near.scores).tolist()
-        ends = zip(ids[near.rows].tolist(), ids[near.others].tolist(), reached, strict=True)
-        scores = {(min(a, b), max(a, b)): score for a, b, score in ends}
+        scores = by_content(near, ids, space)
         yield Sought(int(seqs[end - 1]), frozenset(ids[first:end].tolist()), scores)
         first = end
     yield Sought(until, frozenset(), {})
+
+
+def by_content(near: Near, ids: NDArray[np.integer[Any]], space: Space) -> Scores:
+    """Return found pairs of rows as pairs of contents; ``ids`` are the contents of the rows."""
+    reached = space.scores(near.scores).tolist()
+    ends = zip(ids[near.rows].tolist(), ids[near.others].tolist(), reached, strict=True)
+    return {(min(a, b), max(a, b)): score for a, b, score in ends}
 
 
 def _read(

@@ -23,6 +23,7 @@ from twinlens.settings import Settings
 from twinlens.spaces import Space
 from twinlens_worker.all_pairs import all_pairs
 from twinlens_worker.indexer import NEIGHBOURS, Indexer, Scores
+from twinlens_worker.seeking import by_content
 
 log = logging.getLogger("twinlens.worker.indexer")
 
@@ -102,9 +103,7 @@ class Successor(Indexer):
         asked = queries if self.space.tuning else None
         floor = self.space.product(self._floor)
         for _, near in all_pairs(entries, floor, most=NEIGHBOURS, queries=asked):
-            scores = self.space.scores(near.scores).tolist()
-            ends = zip(ids[near.rows].tolist(), ids[near.others].tolist(), scores, strict=True)
-            found = {(min(a, b), max(a, b)): score for a, b, score in ends}
+            found = by_content(near, ids, self.space)
             self._insert(found, frozenset(ids[near.rows].tolist()))
             yield True
         self._seq = self._done_until = last

@@ -13,7 +13,7 @@ from twinlens.relations import DUPLICATES, IDENTICAL, KINDS
 from twinlens_plugin import output
 from twinlens_plugin.cards import UNREADABLE, Checked, Checker, photos_in
 from twinlens_plugin.listed import read_list
-from twinlens_plugin.options import PATH, Command, Session, common
+from twinlens_plugin.options import PATH, Command, Session, common, files_from_option
 
 SOME_NEW = 3
 """Exit code: the library may lack some of the photos."""
@@ -25,11 +25,7 @@ SOME_NEW = 3
 @click.option(
     "-0", "--null", is_flag=True, help="NUL instead of newline, in --new and --files-from."
 )
-@click.option(
-    "--files-from",
-    metavar="FILE",
-    help="Check the photos listed in FILE too, one a line; - is standard input.",
-)
+@files_from_option("Check")
 @common
 def command(
     card: tuple[bytes, ...], files_from: str | None, session: Session, *, only_new: bool, null: bool

@@ -16,7 +16,7 @@ from twinlens_plugin.answers import live_paths
 from twinlens_plugin.errors import EmptyLibraryError
 from twinlens_plugin.listed import read_list
 from twinlens_plugin.naming import json_labels, percent
-from twinlens_plugin.options import PATH, Command, Session, common
+from twinlens_plugin.options import PATH, Command, Session, common, files_from_option
 from twinlens_plugin.photos import Lookup
 
 Answer = tuple[bytes, tuple[Label, ...]]
@@ -39,11 +39,7 @@ Answer = tuple[bytes, tuple[Label, ...]]
     is_flag=True,
     help="NUL instead of newline, in --files-from and --paths; with --find it implies --paths.",
 )
-@click.option(
-    "--files-from",
-    metavar="FILE",
-    help="Ask about the photos listed in FILE too, one a line; - is standard input.",
-)
+@files_from_option("Ask about")
 @common
 def command(
     photos: tuple[bytes, ...],
