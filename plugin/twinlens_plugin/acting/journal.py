@@ -23,9 +23,10 @@ from typing import Any, Self
 
 from twinlens.library import Library
 from twinlens_plugin.acting import files
+from twinlens_plugin.acting.linking import Link
 from twinlens_plugin.acting.records import Record, path_of
 from twinlens_plugin.acting.step import Step
-from twinlens_plugin.acting.steps import step_from_json
+from twinlens_plugin.acting.steps import Move, Trash, step_from_json
 from twinlens_plugin.errors import JournalError
 from twinlens_plugin.output import json_path
 
@@ -52,6 +53,12 @@ class Entry:
     def finished(self) -> bool:
         """Whether all of its steps were done and it was said so."""
         return self.state in {"done", "kept"}
+
+    @property
+    def sha256(self) -> str | None:
+        """The bytes of the photo, where it was moved or linked; None where sidecars alone changed."""
+        last = self.steps[-1] if self.steps else None
+        return last.sha256 if isinstance(last, Move | Trash | Link) else None
 
     @property
     def open(self) -> bool:

@@ -17,7 +17,7 @@ from twinlens.errors import TwinlensError
 from twinlens.filestat import FileStat
 from twinlens.roots import find_root
 from twinlens_plugin import output
-from twinlens_plugin.acting.journal import Run, latest, read_run, read_runs
+from twinlens_plugin.acting.journal import Entry, Run, latest, read_run, read_runs
 from twinlens_plugin.acting.undoing import Undone, undo_run
 from twinlens_plugin.errors import JournalError
 from twinlens_plugin.interrupts import Interrupt
@@ -95,7 +95,7 @@ def _tell(session: Session, undone: Iterator[Undone], catalogue: Catalogue | Non
         back = not item.problems
         counts[back] += 1
         if back and catalogue is not None:
-            _remember(catalogue, item.entry.path)
+            _remember(catalogue, item.entry)
         for problem in item.problems:
             output.remark(problem)
         if session.as_json:
@@ -110,12 +110,16 @@ def _tell(session: Session, undone: Iterator[Undone], catalogue: Catalogue | Non
     return 1 if counts[False] else 0
 
 
-def _remember(catalogue: Catalogue, path: bytes) -> None:
+def _remember(catalogue: Catalogue, entry: Entry) -> None:
     """Tell the catalogue of a photo that is back; its bytes are known, so that it costs no work."""
-    root = find_root(catalogue, Path(os.fsdecode(path)))
-    if root is not None and os.path.lexists(path):
-        seen = [(os.path.relpath(path, root.path), FileStat.of(os.lstat(path)))]
-        ledger.record(catalogue, root.id, seen, now=time.time())
+    root = find_root(catalogue, Path(os.fsdecode(entry.path)))
+    if root is None or not os.path.lexists(entry.path):
+        return
+    relative, stat = os.path.relpath(entry.path, root.path), FileStat.of(os.lstat(entry.path))
+    if (sha256 := entry.sha256) is None:
+        ledger.record(catalogue, root.id, [(relative, stat)], now=time.time())
+    else:
+        ledger.replaced(catalogue, root.id, relative, stat, sha256, now=time.time())
 
 
 def _as_json(item: Undone) -> dict[str, object]:
