@@ -49,3 +49,11 @@ class StrangerError(PhotoError):
     """A photo that is not in the library."""
 
     kind = "stranger"
+
+
+class IntegrationError(TwinlensError):
+    """twinlens cannot be put into another program, or taken out of it."""
+
+
+class SheetError(TwinlensError):
+    """A contact sheet cannot be written."""

@@ -35,6 +35,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "quarantine": ("twinlens_plugin.commands.quarantine", "List photos that cannot be read."),
     "doctor": ("twinlens_plugin.commands.doctor", "Compare catalogue, index and disk."),
     "remove-root": ("twinlens_plugin.commands.remove_root", "Forget a folder; photos stay."),
+    "plugin": ("twinlens_plugin.commands.plugin", "Put twinlens into photo managers."),
     "model": ("twinlens_plugin.commands.model", "List the models, or choose one."),
 }
 """Command: its module, which has a ``command``, and its line in the list of commands."""
