@@ -57,3 +57,7 @@ class IntegrationError(TwinlensError):
 
 class SheetError(TwinlensError):
     """A contact sheet cannot be written."""
+
+
+class ServerError(TwinlensError):
+    """The review page cannot be served."""

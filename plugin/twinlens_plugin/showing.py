@@ -70,12 +70,12 @@ def _row(member: Member) -> tuple[str, str, str, str]:
     photo = member.photo
     size = f"{photo.width}x{photo.height}" if photo.pixels else "?"
     bytes_ = output.megabytes(sum(one.size for one in member.shot.photos))
-    remarks = list(_remarks(member))
-    after = f"  ({'; '.join(remarks)})" if remarks else ""
-    return _relation(member), size, bytes_.rjust(9), output.shown(photo.path) + after
+    said = "; ".join(remarks(member))
+    after = f"  ({said})" if said else ""
+    return relation(member), size, bytes_.rjust(9), output.shown(photo.path) + after
 
 
-def _relation(member: Member) -> str:
+def relation(member: Member) -> str:
     """Return ``copy 0.97``; same bytes and same pixels need no number."""
     link = member.link
     if link is None or link.decided or link.kind in (IDENTICAL, SAME_PIXELS):
@@ -84,7 +84,8 @@ def _relation(member: Member) -> str:
     return f"{link.kind} {min(link.strength, 0.99):.2f}"
 
 
-def _remarks(member: Member) -> Iterator[str]:
+def remarks(member: Member) -> Iterator[str]:
+    """Yield what is to be said of a member beside its relation."""
     if member.shot.companions:
         names = [photo.path.rpartition(b"/")[2] for photo in member.shot.companions]
         yield "with " + ", ".join(map(printable, names))
