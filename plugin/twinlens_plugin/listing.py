@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Collection
 from collections.abc import Set as AbstractSet
 
@@ -64,3 +65,18 @@ class Order:
                 rows = self._catalogue.iterate(f"{part} IN ({marks})", some)
                 found |= {content: (0, content) for (content,) in rows}
         return found
+
+
+class Few(Order):
+    """The same order, of some contents alone: what is asked about a few photos costs but these."""
+
+    def __init__(
+        self, catalogue: Catalogue, kinds: AbstractSet[str], contents: Collection[int]
+    ) -> None:
+        super().__init__(catalogue, kinds)
+        self._sorted = sorted(self.places(contents).values())
+
+    def after(self, place: Place, count: int) -> list[Place]:
+        """Return the places of the next of them after a place, in order."""
+        start = bisect_right(self._sorted, place)
+        return self._sorted[start : start + count]

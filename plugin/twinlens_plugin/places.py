@@ -1,13 +1,14 @@
-"""Folders named on the command line, as the catalogue has them."""
+"""Folders and photos named on the command line, as the catalogue has them."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Collection, Iterable
 
 from twinlens.catalogue import Catalogue
 from twinlens.errors import RootError
 from twinlens.roots import Root, list_roots
-from twinlens_plugin.current import below
+from twinlens_plugin.current import AT_ONCE, CURRENT, below
 from twinlens_plugin.output import absolute, shown
 
 
@@ -40,3 +41,37 @@ def watched_root(catalogue: Catalogue, given: bytes) -> Root:
             return root
     known = ", ".join(shown(root.path) for root in roots) or "none"
     raise RootError(f"{shown(given)}: not a watched folder. Watched: {known}.")
+
+
+def real_paths(photos: Iterable[bytes]) -> frozenset[bytes]:
+    """Return the real paths of photos.
+
+    Their folders alone are asked for on disk, once each: photo managers name a hundred thousand
+    photos at once, and symbolic links to photos are in no library.
+    """
+    folders: dict[bytes, bytes] = {}
+    real = set()
+    for photo in photos:
+        folder, name = os.path.split(photo)
+        if folder not in folders:
+            folders[folder] = absolute(folder or b".").rstrip(b"/")
+        real.add(folders[folder] + b"/" + name)
+    return frozenset(real)
+
+
+def contents_of(catalogue: Catalogue, photos: Collection[bytes]) -> dict[bytes, int]:
+    """Return the contents of those of these photos, by real path, that the library has now."""
+    found: dict[bytes, int] = {}
+    for root in list_roots(catalogue):
+        start = len(root.path.rstrip(b"/")) + 1
+        inside = [path for path in photos if below(path, root.path)]
+        for first in range(0, len(inside), AT_ONCE):
+            some = [path[start:] for path in inside[first : first + AT_ONCE]]
+            rows = catalogue.iterate(
+                "SELECT f.path, content_id FROM files f LEFT JOIN jobs ON file_id = f.id"  # noqa: S608
+                f" WHERE root_id = ? AND f.path IN ({','.join('?' * len(some))}) AND {CURRENT}"
+                " AND content_id IS NOT NULL",
+                (root.id, *some),
+            )
+            found |= {root.path.rstrip(b"/") + b"/" + path: content for path, content in rows}
+    return found

@@ -29,7 +29,8 @@ from twinlens.settings import Settings
 from twinlens_plugin.current import present, without_aliases
 from twinlens_plugin.gather import Gathered, Gatherer
 from twinlens_plugin.groups import Group, make_groups
-from twinlens_plugin.listing import START, Order, Place
+from twinlens_plugin.listing import START, Few, Order, Place
+from twinlens_plugin.places import contents_of
 from twinlens_plugin.shots import Photo, make_shots
 from twinlens_plugin.sidecars import with_sidecars
 from twinlens_plugin.wanted import Wanted
@@ -102,6 +103,8 @@ class Duplicates:
         return kept if pairs.copy_threshold(self._settings, model) < kept else None
 
     def __iter__(self) -> Iterator[Found]:
+        if self._wanted.photos is not None and not self._wanted.folders:
+            self._order = self._of(self._wanted.photos)
         start, listed = START, None
         if self._after is not None:
             listed = self._after
@@ -113,6 +116,14 @@ class Duplicates:
                 if listed is None or listed < found.cursor:
                     yield found
             start, size = batch.last, min(size * 2, _LARGEST_BATCH)
+
+    def _of(self, photos: frozenset[bytes]) -> Order:
+        """Return the order of what hangs together with these photos, and nothing else."""
+        with self._catalogue.read_tx():
+            asked = set(contents_of(self._catalogue, photos).values())
+            gatherer = Gatherer(self._catalogue, self._settings, self._wanted)
+            contents = gatherer.gather(asked).contents
+            return Few(self._catalogue, self._wanted.kinds, contents)
 
     def _batch(self, start: Place, size: int) -> _Batch | None:
         """Make the groups of the next contents; None where there are no more.

@@ -4,7 +4,7 @@ Three kinds of filters, which all must agree:
 1. Which photos take part: ``under`` and ``against``.
 2. Which relations make a group of them: ``kinds``, ``min_score``, ``turned`` = False,
    ``one_a_folder``.
-3. Which of these groups are listed, whole: ``folders``, ``since``, ``turned`` = True.
+3. Which of these groups are listed, whole: ``folders`` or ``photos``, ``since``, ``turned`` = True.
 """
 
 from __future__ import annotations
@@ -37,7 +37,9 @@ class Wanted:
     against: tuple[bytes, ...] = ()
     """Each group has a photo below these folders, which are references, and another one."""
     folders: tuple[bytes, ...] = ()
-    """Only groups with a photo below one of these."""
+    """Only groups with a photo below one of these, or one of ``photos``."""
+    photos: frozenset[bytes] | None = None
+    """Real paths of photos, see ``folders``; None where no photo was named."""
     since: float | None = None
     """Only groups with a photo that came or changed since then, seconds since 1970."""
     references: tuple[bytes, ...] = ()
@@ -65,7 +67,7 @@ class Wanted:
         if all(photo.reference for photo in photos):
             return False
         return (
-            (not self.folders or any(_below(photo, self.folders) for photo in photos))
+            (self._is_of_all or any(map(self._is_asked_about, photos)))
             and (self.since is None or any(photo.added_at >= self.since for photo in photos))
             and (self.turned is not True or any(m.link and m.link.turned for m in group.others))
             and (not self.against or self._across(photos))
@@ -74,6 +76,13 @@ class Wanted:
     def grouping(self, apart: frozenset[int]) -> Rules:
         """Return the rules of grouping; ``apart`` are contents of which every file is wanted."""
         return Rules(self.kinds, apart, self.one_a_folder, self.keep)
+
+    @property
+    def _is_of_all(self) -> bool:
+        return self.photos is None and not self.folders
+
+    def _is_asked_about(self, photo: Photo) -> bool:
+        return photo.path in (self.photos or ()) or _below(photo, self.folders)
 
     def _across(self, photos: Iterable[Photo]) -> bool:
         return len({_below(photo, self.against) for photo in photos}) > 1

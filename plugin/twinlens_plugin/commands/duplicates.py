@@ -3,26 +3,36 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
 import click
 
+from twinlens.catalogue import Catalogue
 from twinlens_plugin import output, showing
 from twinlens_plugin.filters import Filters, filter_options
-from twinlens_plugin.options import PATH, Command, Session, common
-from twinlens_plugin.places import part_of_library
+from twinlens_plugin.listed import read_list
+from twinlens_plugin.options import PATH, Command, Session, common, files_from_option, html_option
+from twinlens_plugin.places import contents_of, part_of_library, real_paths
 from twinlens_plugin.relations import Cursor, Duplicates, Found
+from twinlens_plugin.wanted import Wanted
 
 
 @click.command("duplicates", cls=Command)
-@click.argument("folders", nargs=-1, type=PATH, metavar="[FOLDER...]")
+@click.argument("named", nargs=-1, type=PATH, metavar="[FOLDER|PHOTO...]")
 @filter_options
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="List N groups, then stop.")
 @click.option("--after", metavar="PLACE", help="Go on after the place that the last page named.")
 @click.option("--paths", is_flag=True, help="Print the paths of the photos to spare alone.")
-@click.option("-0", "--null", is_flag=True, help="The same, with NUL after each path.")
+@click.option(
+    "-0",
+    "--null",
+    is_flag=True,
+    help="NUL instead of newline, in --files-from and --paths; alone it implies --paths.",
+)
+@files_from_option("List the groups of")
 @click.option(
     "--plan",
     "plan_file",
@@ -30,13 +40,16 @@ from twinlens_plugin.relations import Cursor, Duplicates, Found
     metavar="FILE",
     help="Write what is proposed to FILE, for `twinlens apply`, instead of listing it.",
 )
+@html_option("the groups")
 @common
 def command(
-    folders: tuple[bytes, ...],
+    named: tuple[bytes, ...],
     filters: Filters,
     limit: int | None,
     after: str | None,
+    files_from: str | None,
     plan_file: Path | None,
+    html: Path | None,
     session: Session,
     *,
     paths: bool,
@@ -46,22 +59,25 @@ def command(
 
     "identical" has the same bytes as the keeper, "same-pixels" the same picture, "copy" is the same
     shot saved again, "edit" the same shot changed; the number says how sure that is. RAW and JPEG of
-    one shot are one photo. With FOLDERs: the groups that have a photo below one of them. Nothing is
-    deleted; --paths and -0 print the photos that could go.
+    one shot are one photo. With FOLDERs or PHOTOs: the groups that have a photo below one of them, or
+    one of them. Nothing is deleted; --paths and -0 print the photos that could go.
 
     Example:
       twinlens duplicates ~/Pictures/2024
       twinlens duplicates --under ~/card --against ~/Pictures --json
+      find new -name '*.jpg' -print0 | twinlens duplicates --files-from - -0 --json
       twinlens duplicates --plan plan.json && twinlens apply plan.json
+      twinlens duplicates --limit 100 --html sheet.html
       twinlens duplicates --keep rated,raw,pixels --reference ~/Pictures/best
     """
-    if session.as_json and (paths or null):
+    just_paths = paths or (null and files_from is None)
+    if session.as_json and just_paths:
         raise click.UsageError("--json and --paths exclude each other.")
-    if plan_file is not None and (paths or null):
-        raise click.UsageError("--plan and --paths exclude each other.")
+    if sum(map(bool, (plan_file, just_paths, html))) > 1:
+        raise click.UsageError("--plan, --html and --paths exclude each other.")
+    listed = None if files_from is None else read_list(files_from, null=null)
     with session.open_to_read() as catalogue:
-        below = tuple(part_of_library(catalogue, folder) for folder in folders)
-        wanted = dataclasses.replace(filters(catalogue, session.settings), folders=below)
+        wanted = _about(catalogue, filters(catalogue, session.settings), named, listed)
         start = Cursor.parse(after) if after is not None else None
         duplicates = Duplicates(catalogue, session.settings, wanted, start)
         page = _Page(iter(duplicates), limit)
@@ -69,7 +85,9 @@ def command(
             from twinlens_plugin.planning import write_planned  # listing must start fast
 
             write_planned(session, catalogue, page, wanted, plan_file)
-        elif paths or null:
+        elif html is not None:
+            _write_sheet(session, html, page, wanted, limit)
+        elif just_paths:
             _write_paths(page, null=null)
         elif session.as_json:
             for found in page:
@@ -79,6 +97,23 @@ def command(
         if page.next is not None:
             output.remark(f"there are more groups. Go on with: --after {page.next}")
         _remark_on(duplicates)
+
+
+def _about(
+    catalogue: Catalogue, wanted: Wanted, named: Sequence[bytes], listed: Sequence[bytes] | None
+) -> Wanted:
+    """Add which folders and photos it is about. Photos that the library has not are counted."""
+    photos = {path for path in named if os.path.isfile(path)}  # noqa: PTH113  bytes
+    folders = tuple(part_of_library(catalogue, path) for path in named if path not in photos)
+    wanted = dataclasses.replace(wanted, folders=folders)
+    if not photos and listed is None:
+        return wanted
+    asked = real_paths([*photos, *(listed or ())])
+    strange = len(asked) - len(contents_of(catalogue, asked))
+    if strange:
+        are = output.plural(strange, "photo is", "photos are")
+        output.remark(f"{are} not in the library, or changed. Run: twinlens scan FOLDER")
+    return dataclasses.replace(wanted, photos=asked)
 
 
 class _Page:
@@ -113,6 +148,16 @@ def _write_paths(page: Iterable[Found], *, null: bool) -> None:
         output.write_paths([photo.path for photo in spare], null=null)
     if away:
         output.remark(f"{output.plural(away, 'group')} left out: the disk of the keeper is away.")
+
+
+def _write_sheet(
+    session: Session, file: Path, page: Iterable[Found], wanted: Wanted, limit: int | None
+) -> None:
+    from twinlens_plugin.sheets import groups, written  # listing must start fast
+
+    asked = groups.facts(wanted, limit)
+    made = groups.write_groups(file, session.library, page, asked)
+    written.say(made, groups="group", as_json=session.as_json)
 
 
 def _write_text(page: _Page, *, whole: bool) -> None:
