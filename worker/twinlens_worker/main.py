@@ -170,6 +170,22 @@ def relate(settings: Settings) -> None:
 
 @cli.command()
 @click.option(
+    "--scratch", type=click.Path(path_type=Path), help="Folder that is removed at the end."
+)
+@click.pass_obj
+def assistant(settings: Settings, scratch: Path | None) -> None:
+    """Embed, render and make thumbnails: JSON lines in, JSON lines out, until the input ends.
+
+    Torch is imported with the first embed: the first picture is there in half a second.
+    """
+    from twinlens_worker.assistant import answers_alone, assist
+
+    with answers_alone() as answers:
+        assist(settings, sys.stdin.buffer, answers, scratch)
+
+
+@cli.command()
+@click.option(
     "--model",
     "models",
     type=(str, str),

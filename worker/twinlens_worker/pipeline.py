@@ -22,7 +22,7 @@ from twinlens.media import printable
 from twinlens.messages import Embedded, Failed, ModelRef, Photo, Result
 from twinlens.roots import resolve
 from twinlens.settings import Settings
-from twinlens_worker.decode import Decoded, DecodeRequest, DecoderPool, KnownVectors
+from twinlens_worker.decode import Box, Decoded, DecodeRequest, DecoderPool, KnownVectors
 from twinlens_worker.flatness import is_flat
 from twinlens_worker.models.descriptor import Descriptor
 from twinlens_worker.models.errors import BadOutputError
@@ -94,12 +94,12 @@ class Pipeline:
         """Read and embed photos."""
         return self.finish(self.start(photos), with_labels=with_labels)
 
-    def embed_file(self, path: bytes) -> bytes:
-        """Return the f16 vector of one photo by its absolute path.
+    def embed_file(self, path: bytes, box: Box | None = None) -> bytes:
+        """Return the f16 vector of one photo by its absolute path, or of a part of it.
 
         Raises PhotoError, with the path in its text.
         """
-        request = DecodeRequest(path, self.descriptor.info.input_size, None, None)
+        request = DecodeRequest(path, self.descriptor.info.input_size, None, None, box=box)
         try:
             pixels = self._pool.submit(request).result().pixels
             assert pixels is not None

@@ -11,9 +11,10 @@ from PIL import Image
 
 from twinlens import media
 from twinlens_worker.decode import picture
+from twinlens_worker.decode.boxes import cut_out, side_around
 from twinlens_worker.decode.known import KnownContents
 from twinlens_worker.decode.reasons import explained
-from twinlens_worker.decode.request import Decoded, DecodeRequest
+from twinlens_worker.decode.request import Box, Decoded, DecodeRequest, Rendering
 from twinlens_worker.decode.sharpness import sharpness
 from twinlens_worker.decode.source import read_photo
 from twinlens_worker.decode.thumbnail import keep_thumbnail
@@ -54,18 +55,33 @@ class Decoder:
             warnings.simplefilter("ignore")
             if request.exact:
                 return Decoded(sha256, len(data), exact=self._exact(data, request))
+            if request.rendering:
+                return self._rendered(data, request, request.rendering, sha256)
             found = self._read(data, request)
             if request.thumbnails is not None:
                 keep_thumbnail(found.image, request.thumbnails, sha256)
-            return _answer(found, sha256, len(data), request.input_size)
+            return _answer(found, sha256, len(data), request.input_size, request.box)
 
     def _read(self, data: bytes, request: DecodeRequest) -> picture.Picture:
         side, limit = request.input_size, self._max_megapixels
+        if request.box is not None:
+            side = side_around(request.box, side)
         if media.is_raw(request.path):
             from twinlens_worker.decode.raw import read_raw  # a library has many or none
 
             return read_raw(data, side=side, max_megapixels=limit)
         return picture.read_picture(data, side=side, max_megapixels=limit)
+
+    def _rendered(
+        self, data: bytes, request: DecodeRequest, wanted: Rendering, sha256: bytes
+    ) -> Decoded:
+        from twinlens_worker.decode.render import render  # seldom asked for
+
+        raw, limit = media.is_raw(request.path), self._max_megapixels
+        found = render(data, wanted, raw=raw, max_megapixels=limit)
+        return Decoded(
+            sha256, len(data), width=found.width, height=found.height, format=found.format
+        )
 
     def _exact(self, data: bytes, request: DecodeRequest) -> bytes:
         from twinlens_worker.decode.exact import hash_pixels, hash_sensor  # seldom asked for
@@ -75,8 +91,11 @@ class Decoder:
         return hash_pixels(data, max_megapixels=self._max_megapixels)
 
 
-def _answer(found: picture.Picture, sha256: bytes, size: int, side: int) -> Decoded:
-    square = found.image.resize((side, side), Image.Resampling.BILINEAR, reducing_gap=2.0)
+def _answer(
+    found: picture.Picture, sha256: bytes, size: int, side: int, box: Box | None
+) -> Decoded:
+    image = found.image if box is None else cut_out(found.image, box)
+    square = image.resize((side, side), Image.Resampling.BILINEAR, reducing_gap=2.0)
     return Decoded(
         sha256=sha256,
         size=size,

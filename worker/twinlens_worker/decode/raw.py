@@ -29,8 +29,15 @@ _ORIENTATIONS = {0: 1, 3: 3, 5: 8, 6: 6}
 """LibRaw's ``flip`` as EXIF orientation (libraw_image_sizes_t)."""
 
 
-def read_raw(data: bytes, *, side: int, max_megapixels: int) -> Picture:
+_TRIMMED = 0.9
+"""Share of the RAW's size that a preview of the whole picture has at least: cameras trim its edges."""
+
+
+def read_raw(data: bytes, *, side: int, max_megapixels: int, least: int | None = None) -> Picture:
     """Decode a RAW file; ``width`` and ``height`` are those of the RAW, not of its preview.
+
+    ``least``: pixels that the short side of the picture should have, for people to look at, where
+    the RAW has as many; None: what serves a square of ``side``.
 
     Raises DecodeError, TooLargeError.
     """
@@ -39,7 +46,7 @@ def read_raw(data: bytes, *, side: int, max_megapixels: int) -> Picture:
         raise DecodeError(TRUNCATED)
     try:
         with rawpy.imread(io.BytesIO(data)) as raw:
-            return _read(raw, data, side, max_megapixels)
+            return _read(raw, data, side, max_megapixels, least)
     except (rawpy.LibRawUnsufficientMemoryError, rawpy.LibRawMemPoolOverflowError) as error:
         raise MemoryError from error
     except rawpy.LibRawTooBigError as error:
@@ -52,14 +59,18 @@ def read_raw(data: bytes, *, side: int, max_megapixels: int) -> Picture:
         ) from error
 
 
-def _read(raw: rawpy.RawPy, data: bytes, side: int, max_megapixels: int) -> Picture:
+def _read(
+    raw: rawpy.RawPy, data: bytes, side: int, max_megapixels: int, least: int | None
+) -> Picture:
     turn = _ORIENTATIONS.get(raw.sizes.flip, 1)
     width, height = raw.sizes.width, raw.sizes.height
     shown = (height, width) if turn >= SIDEWAYS else (width, height)
     image = _preview(raw, shown, turn, side)
-    if image is None or min(image.size) < min(side, *shown):
-        refuse_huge((width, height), width * height / 4, max_megapixels)
-        image = _developed(raw, side)
+    enough = min(side, *shown) if least is None else _TRIMMED * min(least, *shown)
+    if image is None or min(image.size) < enough:
+        half = least is None or 2 * least <= min(shown)
+        refuse_huge((width, height), width * height / (4 if half else 1), max_megapixels)
+        image = _developed(raw, side, half=half)
     return Picture(image, *shown, "RAW", facts_of_tiff(data))
 
 
@@ -83,7 +94,7 @@ def _portrait(size: tuple[int, int]) -> bool:
     return size[1] > size[0]
 
 
-def _developed(raw: rawpy.RawPy, side: int) -> Image.Image:
-    """Return the RAW data developed at half size, which LibRaw turns upright."""
-    image = Image.fromarray(raw.postprocess(half_size=True, use_camera_wb=True))
+def _developed(raw: rawpy.RawPy, side: int, *, half: bool) -> Image.Image:
+    """Return the RAW data developed, at half size or whole, which LibRaw turns upright."""
+    image = Image.fromarray(raw.postprocess(half_size=half, use_camera_wb=True))
     return to_rgb(image, int(scale_factor(image.size, side)))

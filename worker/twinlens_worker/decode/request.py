@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,26 @@ class KnownVectors:
 
     catalogue: Path
     model_id: int
+
+
+class Box(NamedTuple):
+    """A part of a picture, in shares (0 to 1) of its upright width and height."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True)
+class Rendering:
+    """The picture itself is wanted: upright sRGB, as a JPEG."""
+
+    to: Path
+    """File to write, replaced at once; nobody sees half of it."""
+
+    longest_side: int | None = None
+    """Pixels that it has at most; None: all that there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +58,12 @@ class DecodeRequest:
 
     exact: bool = False
     """Whether only the hash of every pixel is wanted, at full size."""
+
+    box: Box | None = None
+    """The part of the picture that ``pixels`` are to show; None: all of it."""
+
+    rendering: Rendering | None = None
+    """Where the picture is to be written to; there are no ``pixels`` then."""
 
 
 @dataclass(frozen=True, slots=True)
