@@ -35,7 +35,9 @@ class Keep:
     """An ordered list of rules."""
 
     def __init__(self, rules: Sequence[Rule] = ()) -> None:
-        named = {rule.name for rule in rules}
+        self.asked = tuple(rule.name for rule in rules)
+        """The rules that somebody asked for, in words of ``--keep``."""
+        named = {*self.asked}
         self._rules = (*rules, *(rule for rule in (*DEFAULT, *LAST) if rule.name not in named))
         self._telling = [i for i, rule in enumerate(self._rules, start=1) if rule.telling]
         known = [rule.name for rule in (*DEFAULT, *LAST)]

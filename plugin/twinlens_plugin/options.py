@@ -122,3 +122,13 @@ def files_from_option(verb: str) -> Callable[[Function], Function]:
         metavar="FILE",
         help=f"{verb} the photos listed in FILE too, one a line; - is standard input.",
     )
+
+
+def html_option(what: str) -> Callable[[Function], Function]:
+    """Add ``--html`` to a command that can write a contact sheet; ``what``: what is on it."""
+    return click.option(
+        "--html",
+        type=_Named(path_type=Path, dir_okay=False, readable=False),
+        metavar="FILE",
+        help=f"Write {what} to FILE, a web page with its pictures in it, to mail or to print.",
+    )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 
 import click
 
@@ -16,7 +17,7 @@ from twinlens_plugin.answers import Answerer, Match
 from twinlens_plugin.errors import EmptyLibraryError
 from twinlens_plugin.listed import read_list
 from twinlens_plugin.naming import json_labels
-from twinlens_plugin.options import PATH, Command, Session, common, files_from_option
+from twinlens_plugin.options import PATH, Command, Session, common, files_from_option, html_option
 from twinlens_plugin.photos import Lookup, Query
 
 Named = Mapping[int, tuple[Label, ...]]
@@ -51,12 +52,14 @@ Asked = Query | PhotoError
     help="NUL instead of newline, in --files-from and --paths; alone it implies --paths.",
 )
 @files_from_option("Ask about")
+@html_option("the photos found")
 @common
 def command(
     photos: tuple[bytes, ...],
     k: int,
     min_score: float,
     files_from: str | None,
+    html: Path | None,
     session: Session,
     *,
     paths: bool,
@@ -70,12 +73,15 @@ def command(
     Example:
       twinlens similar ~/Pictures/IMG_1041.JPG
       find new -name '*.jpg' -print0 | twinlens similar --files-from - -0 --json
+      twinlens similar ~/Pictures/IMG_1041.JPG -k 30 --html alike.html
     """
     given = [*photos, *(read_list(files_from, null=null) if files_from else ())]
     if not given and not files_from:
         raise click.UsageError("Name a PHOTO, or a list of them with --files-from.")
     if session.as_json and paths:
         raise click.UsageError("--json and --paths exclude each other.")
+    if html is not None and paths:
+        raise click.UsageError("--html and --paths exclude each other.")
     just_paths = paths or (null and not files_from and not session.as_json)
     many = len(given) > 1
     failed = 0
@@ -86,7 +92,10 @@ def command(
                 f"{session.library.folder}: this library holds no photos yet."
                 " Run: twinlens scan FOLDER"
             )
-        for asked, matches in _answers(session, catalogue, model, given, k, min_score):
+        answers = _answers(session, catalogue, model, given, k, min_score)
+        if html is not None:
+            return _write_sheet(session, catalogue, model, answers, html)
+        for asked, matches in answers:
             named = labels.of_contents(catalogue, model, [match.content_id for match in matches])
             if isinstance(asked, PhotoError):
                 output.remark(str(asked))
@@ -125,6 +134,35 @@ def _answers(
             yield query, answerer.answer(query, vector, k=k, min_score=min_score)
 
 
+def _write_sheet(
+    session: Session,
+    catalogue: Catalogue,
+    model: Model,
+    answers: Iterable[tuple[Asked, list[Match]]],
+    file: Path,
+) -> int:
+    from twinlens_plugin.sheets import matches, written  # listing must start fast
+
+    failed = 0
+    sheet = matches.MatchSheet(file, catalogue, session.library)
+    with sheet:
+        for asked, found in answers:
+            if isinstance(asked, PhotoError):
+                output.remark(str(asked))
+                failed += 1
+                continue
+            named = labels.of_contents(catalogue, model, [match.content_id for match in found])
+            sheet.add(asked, found, {match.content_id: _surest(named, match) for match in found})
+    assert sheet.written is not None
+    written.say(
+        sheet.written,
+        groups="photo asked about",
+        plural="photos asked about",
+        as_json=session.as_json,
+    )
+    return 1 if failed else 0
+
+
 def _look_up(lookup: Lookup, path: bytes) -> Asked:
     try:
         return lookup.find(path)
@@ -156,7 +194,7 @@ def _as_json(query: Query, matches: Sequence[Match], named: Named) -> Iterator[d
 def _as_text(query: Query, matches: Sequence[Match], named: Named, *, titled: bool) -> list[str]:
     indent = "  " if titled else ""
     lines = [
-        f"{indent}{match.score:6.3f}  {output.shown(match.path)}{_surest(named, match)}"
+        f"{indent}{match.score:6.3f}  {output.shown(match.path)}{_in_brackets(_surest(named, match))}"
         for match in matches
     ]
     if not lines:
@@ -166,4 +204,8 @@ def _as_text(query: Query, matches: Sequence[Match], named: Named, *, titled: bo
 
 def _surest(named: Named, match: Match) -> str:
     found = named.get(match.content_id, ())
-    return f"  ({found[0].name} {found[0].probability * 100:.0f} %)" if found else ""
+    return f"{found[0].name} {found[0].probability * 100:.0f} %" if found else ""
+
+
+def _in_brackets(text: str) -> str:
+    return f"  ({text})" if text else ""

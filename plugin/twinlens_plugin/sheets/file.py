@@ -37,7 +37,7 @@ def new_file(file: Path) -> Iterator[BinaryIO]:
         if isinstance(error, OSError) and error.filename in {None, temporary, path}:
             raise _unwritable(path, error) from error
         raise
-    files.sync_folder(os.path.dirname(path))
+    files.sync_folder(os.path.dirname(path))  # noqa: PTH120  bytes
 
 
 def _name(temporary: bytes, path: bytes, file: Path) -> None:

@@ -12,7 +12,7 @@ from twinlens.media import printable
 from twinlens.relations import DUPLICATES, KINDS
 from twinlens_plugin import showing
 from twinlens_plugin.groups import Group, Member
-from twinlens_plugin.output import megabytes, shown
+from twinlens_plugin.output import megabytes, plural, shown
 from twinlens_plugin.relations import Found
 from twinlens_plugin.sheets.file import new_file
 from twinlens_plugin.sheets.sheet import Facts, Sheet, Totals
@@ -41,19 +41,25 @@ def write_groups(file: Path, library: Library, page: Iterable[Found], facts: Fac
     return Written(file, totals.groups, totals.photos, size, thumbnails.missing)
 
 
-def facts(wanted: Wanted, keep: str | None, limit: int | None) -> Facts:
+def facts(wanted: Wanted, limit: int | None) -> Facts:
     """Return in words what was asked for, as far as it is not what everybody gets."""
-    return [*_facts(wanted, keep, limit)]
+    return [*_facts(wanted, limit)]
 
 
-def _facts(wanted: Wanted, keep: str | None, limit: int | None) -> Iterator[tuple[str, str]]:
+def _facts(wanted: Wanted, limit: int | None) -> Iterator[tuple[str, str]]:
     if wanted.kinds != DUPLICATES:
         yield "Relations", ", ".join(kind for kind in KINDS if kind in wanted.kinds)
-    for name in ("folders", "under", "against", "references"):
-        if folders := getattr(wanted, name):
-            yield _NAMES[name], ", ".join(map(shown, folders))
-    if wanted.photos:
-        yield "Groups of", ", ".join(map(shown, sorted(wanted.photos)[:_MOST_NAMED]))
+    for name, words in _PLACES.items():
+        if paths := sorted(getattr(wanted, name) or ()):
+            yield words, ", ".join(map(shown, paths[:_MOST_NAMED])) + _more(len(paths))
+    yield from _conditions(wanted)
+    if wanted.keep.asked:
+        yield "Kept first", ", ".join(wanted.keep.asked)
+    if limit is not None:
+        yield "At most", plural(limit, "group")
+
+
+def _conditions(wanted: Wanted) -> Iterator[tuple[str, str]]:
     if wanted.min_score:
         yield "Probability from", f"{wanted.min_score:.2f}"
     if wanted.turned is not None:
@@ -61,17 +67,19 @@ def _facts(wanted: Wanted, keep: str | None, limit: int | None) -> Iterator[tupl
     if wanted.one_a_folder:
         yield "Photos of one folder", "not compared"
     if wanted.since is not None:
-        yield "Came or changed since", f"{dt.datetime.fromtimestamp(wanted.since).astimezone():%Y-%m-%d %H:%M}"
-    if keep:
-        yield "Kept first", keep
-    if limit is not None:
-        yield "At most", f"{limit:,} groups"
+        moment = dt.datetime.fromtimestamp(wanted.since).astimezone()
+        yield "Came or changed since", f"{moment:%Y-%m-%d %H:%M}"
+
+
+def _more(count: int) -> str:
+    return f" and {count - _MOST_NAMED:,} more" if count > _MOST_NAMED else ""
 
 
 _MOST_NAMED = 5
-"""Photos named in a head; more would hide what is below it."""
+"""Paths named in a head; more would hide what is below it."""
 
-_NAMES = {
+_PLACES = {
+    "photos": "Groups of",
     "folders": "Groups with a photo in",
     "under": "Photos in",
     "against": "Compared with photos in",

@@ -14,7 +14,7 @@ from twinlens_plugin.current import chunks
 from twinlens_plugin.photos import Query
 from twinlens_plugin.sheets.file import new_file
 from twinlens_plugin.sheets.groups import place, size
-from twinlens_plugin.sheets.sheet import Facts, Sheet, Totals
+from twinlens_plugin.sheets.sheet import Sheet, Totals
 from twinlens_plugin.sheets.thumbnails import Thumbnails
 from twinlens_plugin.sheets.written import Written
 
@@ -22,11 +22,10 @@ from twinlens_plugin.sheets.written import Written
 class MatchSheet:
     """A sheet that answers are written to as they come; whole when the ``with`` block ends."""
 
-    def __init__(self, file: Path, catalogue: Catalogue, library: Library, facts: Facts) -> None:
+    def __init__(self, file: Path, catalogue: Catalogue, library: Library) -> None:
         self._file = file
         self._catalogue = catalogue
         self._thumbnails = Thumbnails(library)
-        self._facts = facts
         self._new = new_file(file)
         self._asked = 0
         self._found = 0
@@ -35,7 +34,7 @@ class MatchSheet:
 
     def __enter__(self) -> Self:
         stream = self._new.__enter__()
-        self._sheet = Sheet(stream, "similar", "Photos that look alike", self._facts)
+        self._sheet = Sheet(stream, "similar", "Photos that look alike", ())
         return self
 
     def __exit__(

@@ -24,7 +24,7 @@ class Written:
     """Photos that have no preview in it."""
 
 
-def say(written: Written, *, groups: str, as_json: bool) -> None:
+def say(written: Written, *, groups: str, plural: str | None = None, as_json: bool) -> None:
     """Print what was written, and remark on what is odd about it; ``groups``: what one is called."""
     name = os.fsencode(written.file)
     if as_json:
@@ -37,10 +37,8 @@ def say(written: Written, *, groups: str, as_json: bool) -> None:
             }
         )
     else:
-        count, photos = (
-            output.plural(written.groups, groups),
-            output.plural(written.photos, "photo"),
-        )
+        count = output.plural(written.groups, groups, plural)
+        photos = output.plural(written.photos, "photo")
         size = output.megabytes(written.size)
         output.write_lines([f"{output.shown(name)}: {count}, {photos} ({size})."])
     if written.size > MOST_TO_MAIL:
