@@ -1,0 +1,366 @@
+// Comparing two photos: side by side, swipe, blink, overlay, difference; zoomed and moved in step. On a page of
+// its own, or in a dialog over the list, where the photos of the group follow one another.
+
+import { fetchFragment, openDialog, Refused, say, undoLast } from "./base.js";
+import { decide } from "./deciding.js";
+import { around, corners } from "./geometry.js";
+import { onKeys } from "./keys.js";
+import { Layer, placeOf } from "./layers.js";
+import { followPointers, View } from "./zoom.js";
+
+const MODES = ["side", "swipe", "blink", "overlay", "difference"];
+/** What the slider does in a mode: its name, where it starts, [least, most, step]. */
+const SLIDERS = {
+  swipe: ["Line", 50, [0, 100, 1]],
+  overlay: ["Second photo", 50, [0, 100, 1]],
+  difference: ["Brighter", 4, [1, 16, 1]],
+};
+const still = matchMedia("(prefers-reduced-motion: reduce)");
+
+/** What stays as it was chosen from one pair to the next. */
+const chosen = { mode: "side", aligned: true, same: false, sliders: {}, seconds: 0.7 };
+
+class Compare {
+  #root;
+  #stage;
+  #view;
+  #layers;
+  #transform;
+  #timer = null;
+  #watch;
+
+  /** `view`: that of the pair before, where the first photo is still the same. */
+  constructor(root, view = null) {
+    this.#root = root;
+    this.#stage = root.querySelector(".stage");
+    this.#transform = JSON.parse(root.dataset.transform);
+    this.#layers = ["a", "b"].map((name) => new Layer(root.querySelector(`.pane.${name}`), JSON.parse(root.dataset[`${name}Size`])));
+    this.#view = new View(() => this.#draw());
+    if (view && !view.fitted) Object.assign(this.#view, view);
+    this.#watch = new ResizeObserver(() => this.#fit());
+  }
+
+  get view() {
+    const { scale, x, y, fitted } = this.#view;
+    return { scale, x, y, fitted };
+  }
+
+  async start() {
+    this.#bind();
+    this.mode = chosen.mode;
+    this.#showSame();
+    await Promise.all(this.#layers.map((layer) => layer.ready()));
+    this.#place();
+    this.#watch.observe(this.#stage);
+  }
+
+  stop() {
+    clearInterval(this.#timer);
+    this.#watch.disconnect();
+  }
+
+  /** Keys of every comparison. */
+  get keys() {
+    const pan = (x, y) => () => this.#view.pan(x, y);
+    return {
+      S: () => { this.mode = "side"; }, W: () => { this.mode = "swipe"; }, B: () => { this.mode = "blink"; },
+      O: () => { this.mode = "overlay"; }, D: () => { this.mode = "difference"; },
+      V: () => { this.mode = MODES[(MODES.indexOf(chosen.mode) + 1) % MODES.length]; },
+      L: () => this.#part("#aligned").click(),
+      "+": () => this.#view.zoom(1.25), "=": () => this.#view.zoom(1.25), "-": () => this.#view.zoom(0.8),
+      0: () => this.#view.fit(), 1: () => this.#view.actual(),
+      "Shift+ArrowLeft": pan(60, 0), "Shift+ArrowRight": pan(-60, 0),
+      "Shift+ArrowUp": pan(0, 60), "Shift+ArrowDown": pan(0, -60),
+      "[": () => this.#slide(-5), "]": () => this.#slide(5),
+      " ": () => (chosen.mode === "blink" ? this.#flip() : false),
+      P: () => this.#part("#blink-auto").click(),
+      I: () => this.#part("#same").click(),
+    };
+  }
+
+  set mode(name) {
+    chosen.mode = name;
+    this.#stage.dataset.mode = name;
+    for (const choice of this.#root.querySelectorAll("[name=mode]")) choice.checked = choice.value === name;
+    this.#part(".slider").hidden = !(name in SLIDERS);
+    this.#part(".blink").hidden = name !== "blink";
+    if (name in SLIDERS) this.#setSlider(...SLIDERS[name]);
+    for (const property of ["clip-path", "opacity", "visibility", "filter"]) {
+      for (const element of [this.#stage, ...this.#layers.map((layer) => layer.pane)]) element.style.removeProperty(property);
+    }
+    this.#blink(name === "blink" && !still.matches);
+    this.#fit();
+  }
+
+  #part(selector) {
+    return this.#root.querySelector(selector);
+  }
+
+  #bind() {
+    for (const { pane } of this.#layers) followPointers(pane, this.#view);
+    for (const choice of this.#root.querySelectorAll("[name=mode]")) {
+      choice.addEventListener("change", () => { this.mode = choice.value; });
+    }
+    const press = {
+      "#zoom-in": () => this.#view.zoom(1.25), "#zoom-out": () => this.#view.zoom(0.8),
+      "#zoom-fit": () => this.#view.fit(), "#zoom-actual": () => this.#view.actual(),
+      "#blink-flip": () => this.#flip(), "#blink-auto": () => this.#blink(this.#timer === null),
+      "#same": () => { chosen.same = !chosen.same; this.#showSame(); },
+    };
+    for (const [selector, run] of Object.entries(press)) this.#part(selector)?.addEventListener("click", run);
+    const aligned = this.#part("#aligned");
+    aligned.checked = chosen.aligned && !aligned.disabled;
+    aligned.addEventListener("change", () => { chosen.aligned = aligned.checked; this.#place(); });
+    this.#part("#slider").addEventListener("input", () => this.#slid());
+    this.#bindDivider();
+    const seconds = this.#part("#seconds");
+    seconds.value = String(chosen.seconds);
+    seconds.addEventListener("change", () => {
+      chosen.seconds = Number(seconds.value);
+      if (this.#timer !== null) this.#blink(true);
+    });
+  }
+
+  #bindDivider() {
+    const divider = this.#part(".divider");
+    divider.addEventListener("pointerdown", (event) => divider.setPointerCapture(event.pointerId));
+    divider.addEventListener("pointermove", (event) => {
+      if (!divider.hasPointerCapture(event.pointerId)) return;
+      const box = this.#stage.getBoundingClientRect();
+      this.#part("#slider").value = String(((event.clientX - box.left) / box.width) * 100);
+      this.#slid();
+    });
+  }
+
+  // --- Where things lie.
+
+  #place() {
+    const [first, second] = this.#layers;
+    first.placed = placeOf(first.size, first.size, null);
+    second.placed = placeOf(second.size, first.size, this.#part("#aligned").checked ? this.#transform : null);
+    this.#fit();
+  }
+
+  #fit() {
+    const [first, second] = this.#layers;
+    if (!first.size || !second.size || !this.#root.isConnected) return;
+    const { clientWidth, clientHeight } = first.pane;
+    const world = around(this.#layers.flatMap((layer) => corners(layer.placed, [1, 1]) ?? []));
+    if (clientWidth && clientHeight) this.#view.within([clientWidth, clientHeight], world);
+  }
+
+  #draw() {
+    for (const layer of this.#layers) layer.draw(this.#view);
+    const percent = Math.round(this.#view.scale * devicePixelRatio * 100);
+    this.#part("#zoom-says").textContent = `${percent} %`;
+    if (chosen.mode === "difference") this.#clipToShared();
+  }
+
+  /** Show of the difference what both photos show: beside it there is nothing to compare. */
+  #clipToShared() {
+    const outlines = this.#layers.map((layer) => layer.outline);
+    if (outlines.includes(null) || outlines.includes(undefined)) return;
+    const shape = (points) => `polygon(${points.map(([x, y]) => `${x}px ${y}px`).join(",")})`;
+    this.#layers[0].pane.style.setProperty("clip-path", shape(outlines[1]));
+    this.#layers[1].pane.style.setProperty("clip-path", shape(outlines[0]));
+  }
+
+  // --- Modes.
+
+  #setSlider(words, start, [least, most, step]) {
+    const slider = this.#part("#slider");
+    Object.assign(slider, { min: least, max: most, step });
+    slider.value = String(chosen.sliders[chosen.mode] ?? start);
+    this.#part("#slider-says").textContent = words;
+    this.#slid();
+  }
+
+  #slide(steps) {
+    const slider = this.#part("#slider");
+    if (!(chosen.mode in SLIDERS)) return;
+    slider.value = String(Number(slider.value) + Math.sign(steps) * (chosen.mode === "difference" ? 1 : 5));
+    this.#slid();
+  }
+
+  #slid() {
+    const value = Number(this.#part("#slider").value);
+    chosen.sliders[chosen.mode] = value;
+    const { style } = this.#layers[1].pane;
+    if (chosen.mode === "swipe") {
+      style.setProperty("clip-path", `inset(0 0 0 ${value}%)`);
+      this.#part(".divider").style.setProperty("left", `${value}%`);
+    }
+    if (chosen.mode === "overlay") style.setProperty("opacity", String(value / 100));
+    if (chosen.mode === "difference") this.#stage.style.setProperty("filter", `brightness(${value})`);
+  }
+
+  #blink(auto) {
+    clearInterval(this.#timer);
+    this.#timer = auto ? setInterval(() => this.#flip(), chosen.seconds * 1000) : null;
+    const button = this.#part("#blink-auto");
+    button.setAttribute("aria-pressed", String(auto));
+  }
+
+  #flip() {
+    const { style } = this.#layers[1].pane;
+    style.setProperty("visibility", style.getPropertyValue("visibility") === "hidden" ? "visible" : "hidden");
+  }
+
+  #showSame() {
+    const rows = this.#part(".same");
+    if (!rows) return;
+    rows.hidden = !chosen.same;
+    this.#part("#same").setAttribute("aria-expanded", String(chosen.same));
+  }
+}
+
+// --- In a dialog over the list.
+
+/** Open the dialog on the photos of a group, keeper first, at one of them. `act(name, id)` does something to a
+ *  photo and returns the photos of the group as they are then; so does `again()`. */
+export async function openTheatre(dialog, { photos, at, act, again, closed }) {
+  const theatre = new Theatre(dialog, photos, at, act, again);
+  await theatre.show();
+  if (!dialog.open) openDialog(dialog);
+  theatre.refit();
+  const off = onKeys(theatre.keys, { within: dialog });
+  dialog.addEventListener("close", () => {
+    off();
+    theatre.stop();
+    closed();
+  }, { once: true });
+}
+
+class Theatre {
+  #dialog;
+  #photos;
+  #at;
+  #act;
+  #again;
+  #compare = null;
+  #asked = null;
+
+  constructor(dialog, photos, at, act, again) {
+    this.#dialog = dialog;
+    this.#photos = photos;
+    this.#at = at;
+    this.#act = act;
+    this.#again = again;
+  }
+
+  async show() {
+    const [keeper] = this.#photos;
+    const other = this.#photos[this.#at];
+    this.#asked?.abort();
+    this.#asked = new AbortController();
+    let fragment;
+    try {
+      fragment = await fetchFragment(`/compare?a=${keeper.id}&b=${other.id}&fragment=1`, { signal: this.#asked.signal });
+    } catch (error) {
+      if (error.name === "AbortError") return;
+      throw error;
+    }
+    const root = fragment.querySelector(".compare");
+    const view = this.#compare?.view;
+    const before = this.#dialog.querySelector(".compare");
+    const stays = before?.dataset.a === root.dataset.a && before?.dataset.aSize === root.dataset.aSize;
+    const focused = document.activeElement?.id;
+    this.stop();
+    if (before) before.replaceWith(root);
+    else this.#dialog.prepend(root);
+    this.#compare = new Compare(root, stays ? view : null);
+    root.querySelector(".place").textContent = this.#photos.length > 2 ? `${this.#at} of ${this.#photos.length - 1}` : "";
+    for (const control of root.querySelectorAll("[data-step]")) control.hidden = this.#photos.length < 3;
+    root.addEventListener("click", (event) => this.#press(event));
+    await this.#compare.start();
+    if (focused) root.querySelector(`#${CSS.escape(focused)}`)?.focus();
+    if (this.#dialog.open) say(`${other.name}. ${root.querySelector(".relation").textContent.trim()}`);
+  }
+
+  refit() {
+    this.#dialog.querySelector(".stage").focus();
+  }
+
+  stop() {
+    this.#compare?.stop();
+  }
+
+  get keys() {
+    const compare = () => this.#compare.keys;
+    const forwarded = Object.fromEntries(Object.keys(compare()).map((key) => [key, (event) => compare()[key](event)]));
+    return {
+      ...forwarded,
+      ArrowRight: () => this.#step(1), ArrowLeft: () => this.#step(-1),
+      K: () => this.#do("keep"), N: () => this.#do("apart"), E: () => this.#do("same"),
+      U: () => this.#takeBack(), "Ctrl+Z": () => this.#takeBack(),
+    };
+  }
+
+  #press(event) {
+    const button = event.target.closest("button");
+    if (!button) return undefined;
+    if (button.dataset.step) return this.#step(Number(button.dataset.step));
+    if (button.dataset.act) return this.#do(button.dataset.act, button.dataset.photo);
+    if (button.matches(".close")) return this.#dialog.close();
+    return undefined;
+  }
+
+  async #step(step) {
+    const next = this.#at + step;
+    if (next < 1 || next >= this.#photos.length) {
+      say(step > 0 ? "That was the last photo of the group." : "That is the first photo beside the keeper.");
+      return;
+    }
+    this.#at = next;
+    await this.#shown();
+  }
+
+  async #do(act, photo = this.#photos[this.#at].id) {
+    this.#now(await this.#act(act, photo));
+    if (this.#photos.length) await this.#shown();
+    else this.#dialog.close();
+  }
+
+  async #takeBack() {
+    await undoLast();
+    this.#now(this.#again());
+    if (this.#photos.length) await this.#shown();
+  }
+
+  #now(photos) {
+    this.#photos = photos.length > 1 ? photos : [];
+    this.#at = Math.max(1, Math.min(this.#at, this.#photos.length - 1));
+  }
+
+  async #shown() {
+    try {
+      await this.show();
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error; // shown; what was there stays
+    }
+  }
+}
+
+// --- On a page of its own.
+
+async function startPage(root) {
+  const compare = new Compare(root);
+  const act = async (name, keep = null) => {
+    const { a, b } = root.dataset;
+    try {
+      await decide(name, [a, b], { keep });
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+    }
+  };
+  const acts = { keep: (photo) => act("keep", photo), apart: () => act("not-duplicates"), same: () => act("same") };
+  root.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-act]");
+    if (button) acts[button.dataset.act](button.dataset.photo);
+  });
+  onKeys({ ...compare.keys, K: () => acts.keep(root.dataset.b), N: acts.apart, E: acts.same });
+  await compare.start();
+}
+
+const own = document.querySelector("main > .compare");
+if (own) startPage(own);

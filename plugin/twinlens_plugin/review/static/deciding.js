@@ -1,0 +1,16 @@
+// Decisions: what a person says of photos, sent, told, and taken back.
+
+import { post, say, toast } from "./base.js";
+
+/** Send a decision on photos (numbers of files); `verdict`: "keep", "same" or "not-duplicates", `keep`: the
+ *  one to keep. `undone` is called after it was taken back. Throws Refused, which was shown. */
+export async function decide(verdict, photos, { keep = null, undone = () => {} } = {}) {
+  const answer = await post("/decisions", { verdict, photos: photos.map(Number), keep: keep === null ? null : Number(keep) });
+  toast(answer.words, {
+    undo: async () => {
+      await post("/decisions/undo", { undo: answer.undo });
+      say("Taken back.");
+      await undone();
+    },
+  });
+}
