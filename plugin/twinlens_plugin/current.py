@@ -115,6 +115,7 @@ class Files:
             bool(derived),
             sharpness,
             added_at,
+            file_id=file_id,
         )
         return Row(photo, root_id, path)
 

@@ -91,6 +91,19 @@ def forget(tx: sqlite3.Connection, hashes: Sequence[bytes]) -> int:
     return sum(tx.execute(sql, pair).rowcount for pair in _pairs(hashes))
 
 
+def among(tx: sqlite3.Connection, decisions: Iterable[Decision]) -> list[Decision]:
+    """Return what is decided now on the same photos as these, in their order."""
+    sql = "SELECT a, b, verdict, keeper, at FROM decisions WHERE a = ? AND b = ?"
+    found = (tx.execute(sql, (decision.a, decision.b)).fetchone() for decision in decisions)
+    return [Decision(*row) for row in found if row is not None]
+
+
+def remove(tx: sqlite3.Connection, decisions: Iterable[Decision]) -> None:
+    """Remove what is decided on the same photos as these."""
+    sql = "DELETE FROM decisions WHERE a = ? AND b = ?"
+    tx.executemany(sql, ((decision.a, decision.b) for decision in decisions))
+
+
 def every(catalogue: Catalogue) -> Iterator[Decision]:
     """Yield all decisions, in the order of their hashes."""
     rows = catalogue.iterate("SELECT a, b, verdict, keeper, at FROM decisions ORDER BY a, b")

@@ -1,9 +1,12 @@
-"""The options of ``duplicates`` that say which groups, and what to keep of them."""
+"""The options of ``duplicates`` that say which groups, and what to keep of them.
+
+The review page takes the same ones from its addresses, by the same names.
+"""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import click
@@ -36,6 +39,49 @@ def filter_options(function: Function) -> Function:
     for option in reversed(_OPTIONS):
         wrapped = option(wrapped)
     return wrapped  # type: ignore[no-any-return]
+
+
+def filters_of(query: Iterable[tuple[str, str]]) -> Filters:
+    """Return what names and values of an address ask for; names that are no filters are not ours.
+
+    Raises click.UsageError, as the command line does for the same mistake.
+    """
+    command = click.Command("review", params=_parameters())
+    context = command.make_context("review", list(_words(query)))
+    return functools.partial(_wanted, context.params)
+
+
+def _parameters() -> list[click.Parameter]:
+    """Return the options as click has them, which are put on a function only."""
+
+    def nothing() -> None: ...
+
+    wrapped: Any = nothing
+    for option in reversed((*_OPTIONS, _BELOW)):
+        wrapped = option(wrapped)
+    return list(reversed(wrapped.__click_params__))
+
+
+def _words(query: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """Yield an address's filters as words of a command line. Those left empty say nothing."""
+    kinds: list[str] = []
+    for name, value in query:
+        if "\0" in value:
+            raise click.UsageError(f"--{name}: no name of a folder holds a NUL.")
+        if name == "kind":
+            kinds.append(value)
+        elif name in _FLAGS and value in ("", "0", "no"):
+            yield from _FLAGS[name][1:]
+        elif name in _FLAGS:
+            yield _FLAGS[name][0]
+        elif name in _VALUED and value:
+            yield f"--{name}={value}"
+    if any(kinds):
+        yield "--kind=" + ",".join(filter(None, kinds))
+
+
+_FLAGS = {"rotated": ("--rotated", "--no-rotated"), "ignore-same-folder": ("--ignore-same-folder",)}
+_VALUED = frozenset("min-score min-win since under against reference keep folder".split())
 
 
 class _Kinds(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.4 on
@@ -90,6 +136,13 @@ _OPTIONS = (
         help="Compare no photos of one folder with one another.",
     ),
     click.option(
+        "--min-win",
+        type=click.FloatRange(0),
+        default=0.0,
+        metavar="MB",
+        help="Only groups that win back this much; 1 MB is a million bytes.",
+    ),
+    click.option(
         "--since",
         type=Moment(),
         metavar="WHEN",
@@ -105,14 +158,15 @@ _OPTIONS = (
         " reference, rated, sharp, oldest, path:GLOB.",
     ),
 )
-_NAMES = "kinds min_score turned one_a_folder since under against reference keep".split()
+_BELOW = _folders("--folder", "Only groups with a photo below DIR, as duplicates DIR has it.")
+_NAMES = "kinds min_score turned one_a_folder min_win since under against reference keep".split()
 
 
 def _wanted(asked: dict[str, Any], catalogue: Catalogue, settings: Settings) -> Wanted:
     """Return what was asked for. Raises RootError for folders that are not watched, ConfigError."""
-    under, against, references = (
-        tuple(part_of_library(catalogue, folder) for folder in asked[name])
-        for name in ("under", "against", "reference")
+    under, against, references, folders = (
+        tuple(part_of_library(catalogue, folder) for folder in asked.get(name, ()))
+        for name in ("under", "against", "reference", "folder")
     )
     if against and not under:
         raise click.UsageError("--against DIR needs --under DIR: what is to be compared with it?")
@@ -122,6 +176,8 @@ def _wanted(asked: dict[str, Any], catalogue: Catalogue, settings: Settings) -> 
         min_score=asked["min_score"],
         turned=asked["turned"],
         one_a_folder=asked["one_a_folder"],
+        folders=folders,
+        min_win=round(asked["min_win"] * 1e6),
         since=asked["since"],
         under=under,
         against=against,

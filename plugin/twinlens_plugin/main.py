@@ -9,7 +9,6 @@ from __future__ import annotations
 import gc
 import importlib
 import os
-import sqlite3
 import sys
 from collections.abc import Mapping, MutableSequence, Sequence
 from typing import Any, NoReturn
@@ -17,8 +16,8 @@ from typing import Any, NoReturn
 import click
 
 from twinlens import __version__
-from twinlens.errors import TwinlensError
 from twinlens_plugin.options import Group
+from twinlens_plugin.wording import one_line
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "scan": ("twinlens_plugin.commands.scan", "Read the photos of a folder, once."),
@@ -26,6 +25,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "similar": ("twinlens_plugin.commands.similar", "Find the photos that look like a photo."),
     "labels": ("twinlens_plugin.commands.labels", "Say what the model names in photos."),
     "duplicates": ("twinlens_plugin.commands.duplicates", "List photos that are there twice."),
+    "review": ("twinlens_plugin.commands.review", "Look through duplicates in the browser."),
     "decide": ("twinlens_plugin.commands.decide", "Say what are duplicates and what are not."),
     "decisions": ("twinlens_plugin.commands.decisions", "List, export or import what was decided."),
     "apply": ("twinlens_plugin.commands.apply", "Do what a plan of duplicates proposes."),
@@ -130,24 +130,5 @@ def _report(error: Exception, *, debug: bool) -> int:
         import traceback
 
         traceback.print_exception(error)
-    click.echo(f"twinlens: {_one_line(error)}", err=True)
+    click.echo(f"twinlens: {one_line(error)}", err=True)
     return error.exit_code if isinstance(error, click.ClickException) else 1
-
-
-def _one_line(error: Exception) -> str:
-    match error:
-        case click.UsageError(ctx=context):
-            path = context.command_path if context else "twinlens"
-            text = f"{error.format_message()} See: {path} --help"
-        case click.ClickException():
-            text = error.format_message()
-        case TwinlensError():
-            text = str(error)
-        case sqlite3.Error():
-            text = f"the catalogue cannot be used: {error}. Free disk space? Run: twinlens doctor"
-        case OSError(filename=name, strerror=why) if name is not None:
-            text = f"{os.fsdecode(name)}: {why}. Check the path and its permissions."
-        case _:
-            kind = type(error).__name__
-            text = f"this should not happen: {kind}: {error}. Add --debug for a report to send us."
-    return " ".join(text.split()).encode("utf-8", "backslashreplace").decode()

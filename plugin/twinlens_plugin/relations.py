@@ -125,6 +125,25 @@ class Duplicates:
             contents = gatherer.gather(asked).contents
             return Few(self._catalogue, self._wanted.kinds, contents)
 
+    def around(self, contents: Iterable[int]) -> list[Found]:
+        """Return the groups that hold one of these contents, in their order.
+
+        After a decision: what became of a group, of which its photos are known.
+        """
+        seeds = set(contents)
+        with self._catalogue.read_tx():
+            gathered = self._gatherer().gather(seeds)
+            first = _firsts(gathered, self._order.places(gathered.contents))
+        groups = self._groups(gathered, first.keys())
+        return [
+            found
+            for found in _with_cursors(groups, first)
+            if not seeds.isdisjoint(photo.content_id for photo in found.group.photos)
+        ]
+
+    def _gatherer(self) -> Gatherer:
+        return Gatherer(self._catalogue, self._settings, self._wanted)
+
     def _batch(self, start: Place, size: int) -> _Batch | None:
         """Make the groups of the next contents; None where there are no more.
 
@@ -138,8 +157,7 @@ class Duplicates:
             places = self._order.after(start, size)
             if not places:
                 return None
-            gatherer = Gatherer(self._catalogue, self._settings, self._wanted)
-            gathered = gatherer.gather([content for _, content in places])
+            gathered = self._gatherer().gather([content for _, content in places])
             first = _firsts(gathered, self._order.places(gathered.contents))
         ours = {content for content, place in first.items() if place > start}
         # Asking the disk takes its time where it is far away: not within the transaction.

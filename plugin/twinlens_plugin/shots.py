@@ -54,6 +54,8 @@ class Photo(NamedTuple):
     """Whether its sidecar holds keywords."""
     reference: bool = False
     """Whether it lies in a reference folder: never proposed for removal."""
+    file_id: int = 0
+    """Its number in the catalogue, as the review page names it."""
 
     @property
     def pixels(self) -> int:

@@ -40,6 +40,8 @@ class Wanted:
     """Only groups with a photo below one of these, or one of ``photos``."""
     photos: frozenset[bytes] | None = None
     """Real paths of photos, see ``folders``; None where no photo was named."""
+    min_win: int = 0
+    """Only groups that win back as many bytes or more."""
     since: float | None = None
     """Only groups with a photo that came or changed since then, seconds since 1970."""
     references: tuple[bytes, ...] = ()
@@ -63,6 +65,8 @@ class Wanted:
 
     def lists(self, group: Group) -> bool:
         """Tell whether a group is listed."""
+        if group.bytes_to_win < self.min_win:
+            return False
         photos = list(group.photos)
         if all(photo.reference for photo in photos):
             return False

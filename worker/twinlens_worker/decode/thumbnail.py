@@ -8,14 +8,10 @@ from pathlib import Path
 
 from PIL import Image
 
+from twinlens.thumbnails import thumbnail_path
+
 LONGEST_SIDE = 320
 QUALITY = 80
-
-
-def thumbnail_path(folder: Path, sha256: bytes) -> Path:
-    """Return where the thumbnail of a content lies."""
-    name = sha256.hex()
-    return folder / name[:2] / f"{name}.jpg"
 
 
 def keep_thumbnail(image: Image.Image, folder: Path, sha256: bytes) -> None:

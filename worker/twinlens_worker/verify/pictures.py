@@ -13,9 +13,9 @@ import numpy as np
 
 from twinlens.errors import PhotoError
 from twinlens.settings import Settings
+from twinlens.thumbnails import thumbnail_path
 from twinlens_worker.decode import Decoded, DecodeRequest
 from twinlens_worker.decode.process import DecoderProcess
-from twinlens_worker.decode.thumbnail import thumbnail_path
 from twinlens_worker.verify import kept
 from twinlens_worker.verify.sketch import SIDE, Pixels, Sketch
 

@@ -1,0 +1,65 @@
+"""The page as an ASGI application: routes, errors as one line, and the guard before all of them."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Callable, Sequence
+
+import anyio.to_thread
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
+
+from twinlens_plugin.review import decide, groups, pictures
+from twinlens_plugin.review.problems import handlers
+from twinlens_plugin.review.security import Guard
+from twinlens_plugin.review.state import HERE, State
+
+THREADS = 16
+"""Requests answered at once. Each thread holds a connection to the catalogue, of 2 MB and more."""
+
+
+def create_app(state: State) -> ASGIApp:
+    """Return the application."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
+        try:
+            yield
+        finally:
+            await anyio.to_thread.run_sync(state.close)
+
+    static = Mount("/static", StaticFiles(directory=HERE / "static"), name="static")
+    return Guard(
+        Starlette(
+            routes=[*_routes(state), static],
+            exception_handlers=handlers(),
+            lifespan=lifespan,
+        ),
+        state,
+    )
+
+
+def _routes(state: State) -> list[BaseRoute]:
+    modules: list[Callable[[State], Sequence[Route]]] = [
+        groups.routes,
+        pictures.routes,
+        decide.routes,
+        *_others(),
+    ]
+    return [route for routes in modules for route in routes(state)]
+
+
+def _others() -> list[Callable[[State], Sequence[Route]]]:
+    """Return the routes of the modules that are there already."""
+    import importlib
+    import importlib.util
+
+    names = [
+        f"twinlens_plugin.review.{name}" for name in "compare search progress spread plans".split()
+    ]
+    return [
+        importlib.import_module(name).routes for name in names if importlib.util.find_spec(name)
+    ]

@@ -1,0 +1,82 @@
+"""Errors as answers: a status, and one line that says what, why and what to do."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from typing import Any, Final
+
+import click
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+
+from twinlens.errors import (
+    CatalogueError,
+    ChangedError,
+    LibraryError,
+    PhotoError,
+    TwinlensError,
+    VanishedError,
+)
+from twinlens_plugin.errors import ChildError
+from twinlens_plugin.wording import one_line
+
+
+class Refused(TwinlensError):  # noqa: N818  an answer rather than a mishap
+    """A request that is not answered, with the status that says so to programs."""
+
+    def __init__(self, text: str, status: int = 400) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+def answer(request: Request, text: str, status: int) -> Response:
+    """Return one line, as JSON or as text."""
+    if "text/html" not in request.headers.get("accept", "") or request.method == "POST":
+        return JSONResponse({"error": text}, status)
+    return PlainTextResponse(text + "\n", status)
+
+
+def handlers() -> Mapping[Any, Any]:
+    """Return what Starlette is to do with exceptions."""
+    return {
+        HTTPException: _http,
+        TwinlensError: _ours,
+        click.ClickException: _ours,
+        sqlite3.Error: _unusable,
+        OSError: _unusable,
+    }
+
+
+def _http(request: Request, error: HTTPException) -> Response:
+    text = {404: "There is no such page.", 405: "This page does not do that."}
+    said = answer(request, text.get(error.status_code, error.detail), error.status_code)
+    said.headers.update(error.headers or {})
+    return said
+
+
+def _ours(request: Request, error: Exception) -> Response:
+    return answer(request, one_line(error), _status(error))
+
+
+def _status(error: Exception) -> int:
+    if isinstance(error, Refused):
+        return error.status
+    known = (kind for kind in _STATUS if isinstance(error, kind))
+    return _STATUS.get(next(known, Exception), 400)
+
+
+_STATUS: Final[Mapping[type[Exception], int]] = {
+    VanishedError: 410,
+    ChangedError: 409,
+    PhotoError: 422,
+    CatalogueError: 503,
+    LibraryError: 503,
+    ChildError: 503,
+}
+"""By kind of error, the first that fits; what else is wrong is wrong with the request."""
+
+
+def _unusable(request: Request, error: Exception) -> Response:
+    return answer(request, one_line(error), 503)

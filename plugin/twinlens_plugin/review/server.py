@@ -1,0 +1,86 @@
+"""The server: bound to this computer alone, quiet, ended in good order by Ctrl-C and SIGTERM."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import logging
+import signal
+import socket
+from collections.abc import Iterator
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from twinlens_plugin.errors import ServerError
+
+HOST = "127.0.0.1"
+BACKLOG = 128
+GRACE_SECONDS = 3
+"""How long answers that are under way are waited for at the end."""
+
+
+def bind(port: int) -> socket.socket:
+    """Return a socket that listens on a port of this computer; 0: on a free one.
+
+    Raises ServerError where the port is taken, or not ours to take.
+    """
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((HOST, port))
+        listening.listen(BACKLOG)
+    except OSError as error:
+        listening.close()
+        raise _cannot_bind(port, error) from error
+    return listening
+
+
+def _cannot_bind(port: int, error: OSError) -> ServerError:
+    if error.errno == errno.EADDRINUSE:
+        why = "taken by another program"
+    elif error.errno == errno.EACCES:
+        why = "kept for the system"
+    else:
+        why = error.strerror or str(error)
+    return ServerError(
+        f"port {port} of this computer is {why}. Name another with --port, or none: then a free one"
+        " is found."
+    )
+
+
+def serve(app: ASGIApp, listening: socket.socket) -> None:
+    """Serve until Ctrl-C or SIGTERM."""
+    # What goes wrong within a request is said by the application, in one line. What is left are
+    # clients that hang up.
+    logging.getLogger("uvicorn").addHandler(logging.NullHandler())
+    logging.getLogger("uvicorn").propagate = False
+    config = uvicorn.Config(
+        app,
+        loop="asyncio",
+        http="h11",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        backlog=BACKLOG,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    _Server(config).run(sockets=[listening])
+
+
+class _Server(uvicorn.Server):
+    """A server that does not raise the signal once more after it ended in good order."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Let Ctrl-C and SIGTERM end it."""
+        numbers = (signal.SIGINT, signal.SIGTERM)
+        before = [signal.signal(number, self.handle_exit) for number in numbers]
+        try:
+            yield
+        finally:
+            for number, handler in zip(numbers, before, strict=True):
+                signal.signal(number, handler)
