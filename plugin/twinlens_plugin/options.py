@@ -132,3 +132,10 @@ def html_option(what: str) -> Callable[[Function], Function]:
         metavar="FILE",
         help=f"Write {what} to FILE, a web page with its pictures in it, to mail or to print.",
     )
+
+
+def geeqie_option(what: str) -> Callable[[Function], Function]:
+    """Add ``--geeqie`` to a command; ``what``: what is shown there."""
+    return click.option(
+        "--geeqie", is_flag=True, help=f"Show {what} in Geeqie, as a collection, instead."
+    )

@@ -14,7 +14,15 @@ from twinlens.catalogue import Catalogue
 from twinlens_plugin import output, showing
 from twinlens_plugin.filters import Filters, filter_options
 from twinlens_plugin.listed import read_list
-from twinlens_plugin.options import PATH, Command, Session, common, files_from_option, html_option
+from twinlens_plugin.options import (
+    PATH,
+    Command,
+    Session,
+    common,
+    files_from_option,
+    geeqie_option,
+    html_option,
+)
 from twinlens_plugin.places import contents_of, part_of_library, real_paths
 from twinlens_plugin.relations import Cursor, Duplicates, Found
 from twinlens_plugin.wanted import Wanted
@@ -41,6 +49,7 @@ from twinlens_plugin.wanted import Wanted
     help="Write what is proposed to FILE, for `twinlens apply`, instead of listing it.",
 )
 @html_option("the groups")
+@geeqie_option("the groups")
 @common
 def command(
     named: tuple[bytes, ...],
@@ -54,6 +63,7 @@ def command(
     *,
     paths: bool,
     null: bool,
+    geeqie: bool,
 ) -> None:
     """List photos that are there twice, the one to keep first, the largest groups first.
 
@@ -68,13 +78,14 @@ def command(
       find new -name '*.jpg' -print0 | twinlens duplicates --files-from - -0 --json
       twinlens duplicates --plan plan.json && twinlens apply plan.json
       twinlens duplicates --limit 100 --html sheet.html
+      twinlens duplicates IMG_1041.JPG IMG_1042.JPG --geeqie
       twinlens duplicates --keep rated,raw,pixels --reference ~/Pictures/best
     """
     just_paths = paths or (null and files_from is None)
     if session.as_json and just_paths:
         raise click.UsageError("--json and --paths exclude each other.")
-    if sum(map(bool, (plan_file, just_paths, html))) > 1:
-        raise click.UsageError("--plan, --html and --paths exclude each other.")
+    if sum(map(bool, (plan_file, just_paths, html, geeqie))) > 1:
+        raise click.UsageError("--plan, --html, --geeqie and --paths exclude each other.")
     listed = None if files_from is None else read_list(files_from, null=null)
     with session.open_to_read() as catalogue:
         wanted = _about(catalogue, filters(catalogue, session.settings), named, listed)
@@ -87,6 +98,8 @@ def command(
             write_planned(session, catalogue, page, wanted, plan_file)
         elif html is not None:
             _write_sheet(session, html, page, wanted, limit)
+        elif geeqie:
+            _show_in_geeqie(session, page, wanted)
         elif just_paths:
             _write_paths(page, null=null)
         elif session.as_json:
@@ -114,6 +127,17 @@ def _about(
         are = output.plural(strange, "photo is", "photos are")
         output.remark(f"{are} not in the library, or changed. Run: twinlens scan FOLDER")
     return dataclasses.replace(wanted, photos=asked)
+
+
+def _show_in_geeqie(session: Session, page: Iterable[Found], wanted: Wanted) -> None:
+    """Show the groups one after another, each with its keeper first."""
+    from twinlens_plugin.dam.geeqie import collection  # listing must start fast
+
+    photos = [member.photo for found in page for member in found.group.members]
+    about = [*sorted(wanted.photos or ()), *wanted.folders]
+    title = f"Duplicates of {collection.name_of(about)}" if about else "Duplicates"
+    there = (photo.path for photo in photos if photo.online)
+    collection.show(title, there, as_json=session.as_json)
 
 
 class _Page:

@@ -17,7 +17,15 @@ from twinlens_plugin.answers import Answerer, Match
 from twinlens_plugin.errors import EmptyLibraryError
 from twinlens_plugin.listed import read_list
 from twinlens_plugin.naming import json_labels
-from twinlens_plugin.options import PATH, Command, Session, common, files_from_option, html_option
+from twinlens_plugin.options import (
+    PATH,
+    Command,
+    Session,
+    common,
+    files_from_option,
+    geeqie_option,
+    html_option,
+)
 from twinlens_plugin.photos import Lookup, Query
 
 Named = Mapping[int, tuple[Label, ...]]
@@ -53,6 +61,7 @@ Asked = Query | PhotoError
 )
 @files_from_option("Ask about")
 @html_option("the photos found")
+@geeqie_option("the photos found")
 @common
 def command(
     photos: tuple[bytes, ...],
@@ -64,6 +73,7 @@ def command(
     *,
     paths: bool,
     null: bool,
+    geeqie: bool,
 ) -> int:
     """Find the photos that look like a photo, best first, with a score up to 1.
 
@@ -74,14 +84,12 @@ def command(
       twinlens similar ~/Pictures/IMG_1041.JPG
       find new -name '*.jpg' -print0 | twinlens similar --files-from - -0 --json
       twinlens similar ~/Pictures/IMG_1041.JPG -k 30 --html alike.html
+      twinlens similar ~/Pictures/IMG_1041.JPG --geeqie
     """
     given = [*photos, *(read_list(files_from, null=null) if files_from else ())]
     if not given and not files_from:
         raise click.UsageError("Name a PHOTO, or a list of them with --files-from.")
-    if session.as_json and paths:
-        raise click.UsageError("--json and --paths exclude each other.")
-    if html is not None and paths:
-        raise click.UsageError("--html and --paths exclude each other.")
+    _refuse_both(as_json=session.as_json, paths=paths, html=html is not None, geeqie=geeqie)
     just_paths = paths or (null and not files_from and not session.as_json)
     many = len(given) > 1
     failed = 0
@@ -95,6 +103,8 @@ def command(
         answers = _answers(session, catalogue, model, given, k, min_score)
         if html is not None:
             return _write_sheet(session, catalogue, model, answers, html)
+        if geeqie:
+            return _show_in_geeqie(session, answers)
         for asked, matches in answers:
             named = labels.of_contents(catalogue, model, [match.content_id for match in matches])
             if isinstance(asked, PhotoError):
@@ -107,6 +117,13 @@ def command(
             else:
                 output.write_lines(_as_text(asked, matches, named, titled=many))
     return 1 if failed else 0
+
+
+def _refuse_both(*, as_json: bool, paths: bool, html: bool, geeqie: bool) -> None:
+    if as_json and paths:
+        raise click.UsageError("--json and --paths exclude each other.")
+    if [html, geeqie, paths].count(True) > 1:
+        raise click.UsageError("--html, --geeqie and --paths exclude each other.")
 
 
 def _answers(
@@ -160,6 +177,24 @@ def _write_sheet(
         plural="photos asked about",
         as_json=session.as_json,
     )
+    return 1 if failed else 0
+
+
+def _show_in_geeqie(session: Session, answers: Iterable[tuple[Asked, list[Match]]]) -> int:
+    """Show each photo asked about, and what looks like it."""
+    from twinlens_plugin.dam.geeqie import collection  # listing must start fast
+
+    asked: list[bytes] = []
+    photos: list[bytes] = []
+    failed = 0
+    for query, matches in answers:
+        if isinstance(query, PhotoError):
+            output.remark(str(query))
+            failed += 1
+        elif matches:
+            asked.append(query.path)
+            photos += [query.path, *(match.path for match in matches)]
+    collection.show(f"Similar to {collection.name_of(asked)}", photos, as_json=session.as_json)
     return 1 if failed else 0
 
 

@@ -9,6 +9,8 @@ from twinlens_plugin.dam.integration import Integration
 
 INTEGRATIONS: Mapping[str, str] = {
     "geeqie": "twinlens_plugin.dam.geeqie",
+    "digikam": "twinlens_plugin.dam.digikam",
+    "nautilus": "twinlens_plugin.dam.nautilus",
 }
 """Name: its module, which has an ``integration``."""
 

@@ -6,6 +6,7 @@ import click
 
 from twinlens_plugin.commands.plugin.installing import install, remove
 from twinlens_plugin.commands.plugin.listing import list_plugins
+from twinlens_plugin.commands.plugin.show import show
 from twinlens_plugin.options import Group
 
 
@@ -20,5 +21,5 @@ def command() -> None:
     """
 
 
-for _subcommand in (list_plugins, install, remove):
+for _subcommand in (list_plugins, install, remove, show):
     command.add_command(_subcommand)

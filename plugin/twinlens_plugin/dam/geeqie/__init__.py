@@ -9,8 +9,8 @@ from twinlens_plugin.dam.integration import Call, File, Found, Integration, Piec
 from twinlens_plugin.dam.machine import Machine
 
 _ENTRIES = {
-    "twinlens-geeqie-similar.desktop": ("Find similar (twinlens)", "similar"),
-    "twinlens-geeqie-duplicates.desktop": ("Find duplicates of these (twinlens)", "duplicates"),
+    "twinlens-geeqie-similar.desktop": ("Find similar (twinlens)", ("similar", "-k", "30")),
+    "twinlens-geeqie-duplicates.desktop": ("Find duplicates of these (twinlens)", ("duplicates",)),
 }
 
 
@@ -29,7 +29,7 @@ class Geeqie(Integration):
         """Return the menu entries and their icon."""
         folder = desktop.applications(machine)
         entries = [
-            File(folder / file, _entry(title, call.words(command, "--geeqie"), call.program[0]))
+            File(folder / file, _entry(title, call.words(*command, "--geeqie"), call.program[0]))
             for file, (title, command) in _ENTRIES.items()
         ]
         return [*entries, desktop.icon(machine)]

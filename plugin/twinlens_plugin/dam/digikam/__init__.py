@@ -1,0 +1,70 @@
+"""digiKam, and every program that has "Open with": entries for images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from twinlens_plugin.dam import desktop
+from twinlens_plugin.dam.integration import Call, File, Found, Integration, Piece
+from twinlens_plugin.dam.machine import Machine
+
+_ENTRIES = {
+    "twinlens-similar.desktop": ("Find similar (twinlens)", "similar"),
+    "twinlens-duplicates.desktop": ("Find duplicates of these (twinlens)", "duplicates"),
+    "twinlens-check.desktop": ("Are these in the library? (twinlens)", "check"),
+}
+
+_TYPES = (
+    "jpeg png webp tiff bmp gif heic heif avif jp2"
+    " x-adobe-dng x-canon-cr2 x-canon-cr3 x-canon-crw x-fuji-raf x-nikon-nef x-olympus-orf"
+    " x-panasonic-rw2 x-pentax-pef x-samsung-srw x-sony-arw"
+)
+"""As shared-mime-info names what twinlens reads."""
+
+
+class DigiKam(Integration):
+    """digiKam; Gwenview, Thunar, Dolphin and others show the same entries."""
+
+    name = "digikam"
+    title = "digiKam and others (Open With)"
+    cure = "Install it: apt install digikam"
+
+    def found(self, machine: Machine) -> Found | None:
+        """Look for the program. To say its version takes it seconds, so that it is not asked."""
+        return Found() if machine.program("digikam") else None
+
+    def pieces(self, machine: Machine, call: Call) -> Sequence[Piece]:
+        """Return the entries and their icon."""
+        folder = desktop.applications(machine)
+        entries = [
+            File(folder / file, _entry(title, call.words("plugin", "show", question), call))
+            for file, (title, question) in _ENTRIES.items()
+        ]
+        return [*entries, desktop.icon(machine)]
+
+    def advice(self, machine: Machine) -> Sequence[str]:  # noqa: ARG002
+        """Say where the entries are."""
+        return ("choose photos, then Open With in the context menu.",)
+
+    def refresh(self, machine: Machine) -> None:
+        """Have the desktop read its entries again."""
+        desktop.refresh(machine)
+
+
+def _entry(title: str, words: Sequence[str], call: Call) -> bytes:
+    return desktop.entry(
+        {
+            "Name": title,
+            "Exec": desktop.command_line([*words, "--"], "%F"),
+            "TryExec": call.program[0],
+            "Icon": "twinlens",
+            "Terminal": "false",
+            "NoDisplay": "true",  # for files alone: no entry in the menu of programs
+            "Categories": "Graphics;",
+            "InitialPreference": "0",  # KDE: nobody's default
+            "MimeType": "".join(f"image/{kind};" for kind in _TYPES.split()),
+        }
+    )
+
+
+integration = DigiKam()
