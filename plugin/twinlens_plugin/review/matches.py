@@ -1,0 +1,151 @@
+"""Photos that look like one, as the page shows them: how alike, in words too, and what is known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from twinlens import labels, pairs
+from twinlens.catalogue import Catalogue
+from twinlens.labels import Label
+from twinlens.media import printable
+from twinlens.models import Model
+from twinlens.relations import IDENTICAL, PAIR, SAME_PIXELS, SIMILAR, relation
+from twinlens.settings import Settings
+from twinlens_plugin.answers import Match
+from twinlens_plugin.current import chunks
+from twinlens_plugin.output import megabytes
+
+ALIKE: Final = 0.75
+"""Share of the copy threshold from which photos are called alike: of pairs of one product
+photographed anew (shared data, similar) half score above it, of pairs of two products one in ten."""
+
+SOMEWHAT: Final = 0.5
+"""Below this share what is found is only the nearest that there is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A photo that looks like the one asked about."""
+
+    id: int
+    name: str
+    folder: str
+    path: str
+    """Whole, for people."""
+    score: str
+    """``0.87``, rounded down."""
+    alike: str
+    """The same in words: ``very alike``."""
+    relation: str
+    """What the two are known to be: ``copy``; empty where nothing is known."""
+    words: str
+    """What was done to one of the two: ``cropped to 42 %``."""
+    labels: str
+    """What the model names in it, the surest first."""
+    figures: str
+    """``4000 x 3000 · 4.20 MB · 2024-05-01``."""
+    online: bool
+    thumb: str
+    """Address of its thumbnail."""
+
+
+def seen(
+    catalogue: Catalogue,
+    settings: Settings,
+    model: Model,
+    content: int | None,
+    matches: Sequence[Match],
+) -> list[Seen]:
+    """Return matches as they are shown. ``content``: that of the photo asked about, where known."""
+    contents = [match.content_id for match in matches]
+    files = _files(catalogue, contents)
+    named = labels.of_contents(catalogue, model, contents)
+    threshold = pairs.copy_threshold(settings, model)
+    return [
+        _seen(file, match, threshold, _relation(catalogue, content, match), named)
+        for match in matches
+        if (file := files.get(match.path)) is not None
+    ]
+
+
+def _files(catalogue: Catalogue, contents: Sequence[int]) -> dict[bytes, Any]:
+    """Return the files of contents by their paths; a match names no number."""
+    rows = (
+        row
+        for some, marks in chunks(set(contents))
+        for row in catalogue.iterate(
+            "SELECT f.id, r.path || CAST('/' AS BLOB) || f.path AS path, r.online, sha256, size,"  # noqa: S608
+            " width, height, taken_at FROM files f JOIN roots r ON r.id = root_id"
+            " JOIN contents c ON c.id = content_id"
+            f" WHERE content_id IN ({marks}) AND missing_since IS NULL",
+            some,
+        )
+    )
+    return {bytes(row["path"]): row for row in rows}
+
+
+def _seen(
+    file: Any,  # noqa: ANN401  sqlite3.Row
+    match: Match,
+    threshold: float,
+    related: tuple[str, str],
+    named: Any,  # noqa: ANN401
+) -> Seen:
+    folder, _, name = match.path.rpartition(b"/")
+    kind, words = related
+    return Seen(
+        id=file["id"],
+        name=printable(name),
+        folder=printable(folder),
+        path=printable(match.path),
+        score=score_text(match.score),
+        alike=alike(match.score, threshold, kind),
+        relation=kind,
+        words=words,
+        labels=_labels(named.get(match.content_id, ())),
+        figures=_figures(file),
+        online=bool(file["online"]),
+        thumb=f"/photos/{file['id']}/thumb?v={bytes(file['sha256']).hex()[:16]}",
+    )
+
+
+def _relation(catalogue: Catalogue, content: int | None, match: Match) -> tuple[str, str]:
+    """Return what is known of two contents, as a word, and what was done to one of them."""
+    if content is None:
+        return "", ""
+    if content == match.content_id:
+        return IDENTICAL, ""
+    found = relation(catalogue, content, match.content_id)
+    if found is None or found.kind == SIMILAR:  # that it looks alike the score says
+        return "", ""
+    if found.kind in (SAME_PIXELS, PAIR):
+        return {SAME_PIXELS: "same pixels", PAIR: "RAW and its JPEG"}[found.kind], ""
+    return found.kind, found.detail.words
+
+
+def alike(score: float, threshold: float, kind: str = "") -> str:
+    """Return a similarity in words. ``threshold``: from which two photos are taken for copies."""
+    if kind == IDENTICAL:
+        return "the same file"
+    if score >= threshold:
+        return "very alike"
+    if score >= ALIKE * threshold:
+        return "alike"
+    return "somewhat alike" if score >= SOMEWHAT * threshold else "little in common"
+
+
+def score_text(score: float) -> str:
+    """Return a score with two digits, rounded down: 1.00 is for the same bytes alone."""
+    return "1.00" if score >= 1 else f"{max(-1.0, int(score * 100) / 100):.2f}"
+
+
+def _labels(found: Sequence[Label]) -> str:
+    return ", ".join(f"{one.name.replace('_', ' ')} {one.probability * 100:.0f} %" for one in found[:3])  # fmt: skip
+
+
+def _figures(file: Any) -> str:  # noqa: ANN401  sqlite3.Row
+    pixels = f"{file['width']} × {file['height']}" if file["width"] else ""  # noqa: RUF001
+    day = (file["taken_at"] or "")[:10]
+    return " · ".join(part for part in (pixels, megabytes(file["size"]), day) if part)
