@@ -70,8 +70,13 @@ def folder(path: bytes) -> str:
 
 
 def pixels(photo: Photo) -> str:
-    """Return ``4032 x 3024``, with a real multiplication sign."""
-    return f"{photo.width} × {photo.height}" if photo.pixels else "size not known"
+    """Return the size of a picture for people, as ``by`` has it."""
+    return by(photo.width, photo.height) or "size not known"
+
+
+def by(width: int | None, height: int | None) -> str:
+    """Return ``4032 x 3024`` with a real multiplication sign; empty where it is not known."""
+    return f"{width} \N{MULTIPLICATION SIGN} {height}" if width and height else ""
 
 
 def shot_bytes(shot: Shot) -> int:
