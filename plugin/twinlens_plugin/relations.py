@@ -169,7 +169,9 @@ class Duplicates:
         photos = present(recorded)
         self.stale += len(recorded) - len(photos)
         taking_part = [photo for photo in without_aliases(photos) if self._wanted.takes(photo)]
-        shots = make_shots(map(self._marked, with_sidecars(taking_part)))
+        shots = make_shots(
+            map(self._marked, with_sidecars(taking_part, self._settings.keyword_root))
+        )
         if gathered.chosen:
             shots = [shot._replace(chosen=gathered.choice(shot.contents)) for shot in shots]
         rules = self._wanted.grouping(frozenset(gathered.apart))

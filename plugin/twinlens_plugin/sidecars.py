@@ -1,22 +1,27 @@
 """What a person said of a photo in other programs: rating and keywords of its XMP sidecar.
 
 Sidecars are called ``a.cr2.xmp`` (darktable, digiKam) or ``a.xmp`` (Lightroom). Read are
-``xmp:Rating`` and ``dc:subject``, nothing else; a sidecar that cannot be read says nothing.
+``xmp:Rating`` and keywords, nothing else; a sidecar that cannot be read says nothing.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+from twinlens_plugin.keywords import is_ours, words
 from twinlens_plugin.shots import Photo
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
 
 MOST_BYTES = 4_000_000
 """A sidecar is a few kilobytes; darktable's with long histories reach hundreds."""
 
 _XMP = "{http://ns.adobe.com/xap/1.0/}"
 _DC = "{http://purl.org/dc/elements/1.1/}"
+_LR = "{http://ns.adobe.com/lightroom/1.0/}"
 _RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
 
 
@@ -25,22 +30,29 @@ class Said(NamedTuple):
 
     rating: int | None = None
     """-1 rejected, 0 to 5."""
-    tagged: bool = False
+    keywords: frozenset[str] = frozenset()
+    """Flat ones."""
+    hierarchical: frozenset[str] = frozenset()
+
+    def tagged(self, root: str) -> bool:
+        """Tell whether somebody gave it keywords; those of twinlens choose no keeper."""
+        ours = words(keyword for keyword in self.hierarchical if is_ours(keyword, root))
+        return not self.keywords <= ours
 
 
-def with_sidecars(photos: Sequence[Photo]) -> list[Photo]:
+def with_sidecars(photos: Sequence[Photo], keyword_root: str) -> list[Photo]:
     """Return the photos with what their sidecars say; those of a disk that is away as they are."""
-    return [_with_sidecar(photo) if photo.online else photo for photo in photos]
+    return [_with_sidecar(photo, keyword_root) if photo.online else photo for photo in photos]
 
 
-def _with_sidecar(photo: Photo) -> Photo:
+def _with_sidecar(photo: Photo, keyword_root: str) -> Photo:
     stem = photo.path.rpartition(b".")[0]
     found = [said for name in (photo.path, stem) if (said := read(name + b".xmp")) is not None]
     if not found:
         return photo
     ratings = [said.rating for said in found if said.rating is not None]
     return photo._replace(
-        rating=max(ratings, default=None), tagged=any(said.tagged for said in found)
+        rating=max(ratings, default=None), tagged=any(said.tagged(keyword_root) for said in found)
     )
 
 
@@ -60,6 +72,7 @@ def read(path: bytes) -> Said | None:
 
 
 def _said(data: bytes) -> Said | None:
+    """Return what the content of a sidecar says; None where it cannot be read."""
     # Imported here: most photos have no sidecar, and ``duplicates`` must start fast.
     from xml.etree import ElementTree as ET
 
@@ -68,16 +81,22 @@ def _said(data: bytes) -> Said | None:
         tree = ET.fromstring(data)  # noqa: S314
     except ET.ParseError:
         return None
-    rating, tagged = None, False
+    rating = None
+    keywords: set[str] = set()
+    hierarchical: set[str] = set()
     for description in tree.iter(f"{_RDF}Description"):
-        said = description.get(f"{_XMP}Rating") or description.findtext(f"{_XMP}Rating")
-        rating = _rating(said) if rating is None else rating
-        tagged = tagged or description.find(f"{_DC}subject//{_RDF}li") is not None
-    return Said(rating, tagged)
+        rating = _rating(description) if rating is None else rating
+        for tag, found in (
+            (f"{_DC}subject", keywords),
+            (f"{_LR}hierarchicalSubject", hierarchical),
+        ):
+            found.update(item.text or "" for item in description.iterfind(f"{tag}//{_RDF}li"))
+    return Said(rating, frozenset(keywords), frozenset(hierarchical))
 
 
-def _rating(text: str | None) -> int | None:
+def _rating(description: Element) -> int | None:
+    said = description.get(f"{_XMP}Rating") or description.findtext(f"{_XMP}Rating")
     try:
-        return round(float(text or ""))
+        return round(float(said or ""))
     except (ValueError, OverflowError):  # nan and inf are floats too
         return None

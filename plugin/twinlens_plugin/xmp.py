@@ -24,9 +24,7 @@ from types import TracebackType
 from typing import IO, Any, Self
 
 from twinlens_plugin.errors import ExiftoolError
-
-HIERARCHY = "|"
-"""Between the levels of a keyword, as Lightroom and darktable have it."""
+from twinlens_plugin.keywords import HIERARCHY
 
 REJECTED = -1
 
@@ -41,7 +39,12 @@ _READ = (
     "-XMP-xmp:Rating",
     "-XMP-dc:Description",
     "-IPTC:Caption-Abstract",
+    "-XMP-xmp:Label",
+    "-XMP-digiKam:PickLabel",
 )
+
+Changes = dict[str, str | int | list[str] | None]
+"""Tags of exiftool's and their new values; None removes one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,18 @@ class Notes:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What a photographer marked a photo with, beside its rating."""
+
+    label: str | None = None
+    """``xmp:Label``: Red, Green, or any word."""
+    pick: int = 0
+    """``digiKam:PickLabel``: 0 none, 1 rejected, 2 pending, 3 accepted."""
+    digikam: bool = False
+    """Whether there is digiKam's own list of tags, beside which digiKam looks at no other."""
+
+
 class Exiftool:
     """One exiftool process for many files. Use it in one thread."""
 
@@ -118,6 +133,16 @@ class Exiftool:
 
     def read(self, path: bytes) -> Notes:
         """Return what a photo or a sidecar says; nothing where exiftool cannot read it."""
+        return _notes(self._found(path))
+
+    def read_sidecar(self, content: bytes) -> tuple[Notes, Marks]:
+        """Return what the content of a sidecar says."""
+        sidecar = self._folder / "sidecar.xmp"
+        sidecar.write_bytes(content)
+        found = self._found(bytes(sidecar))
+        return _notes(found), _marks(found)
+
+    def _found(self, path: bytes) -> dict[str, Any]:
         link = self._folder / f"photo{_plain_suffix(path)}"
         link.unlink(missing_ok=True)
         link.symlink_to(os.fsdecode(path))
@@ -126,8 +151,8 @@ class Exiftool:
             # As they are written: 1.50 is a keyword, not a number.
             (found,) = json.loads(said, parse_float=str, parse_int=str)
         except ValueError:
-            return Notes()
-        return _notes(found)
+            return {}
+        return dict(found)
 
     def read_all(self, paths: Iterable[bytes]) -> Notes:
         """Return what sidecars and their photo say together; the first that has a rating decides it."""
@@ -144,21 +169,26 @@ class Exiftool:
         ``former`` is returned as it is where it says all of that already; None: there is no sidecar.
         Raises ExiftoolError where exiftool refuses it.
         """
+        known, marks = self.read_sidecar(former) if former is not None else (Notes(), Marks())
+        changes = added(known, notes, digikam=marks.digikam)
+        return self.change(former, changes) if changes else former or b""
+
+    def change(self, former: bytes | None, changes: Changes) -> bytes:
+        """Return the content of a sidecar with some tags changed. Raises ExiftoolError."""
         sidecar = self._folder / "sidecar.xmp"
         sidecar.unlink(missing_ok=True)
         if former is not None:
             sidecar.write_bytes(former)
-        known = self.read(bytes(sidecar)) if former is not None else Notes()
-        changes = _changes(known, notes, digikam=former is not None and b"TagsList" in former)
-        if not changes:
-            return former or b""
         values = self._folder / "values.json"
-        values.write_text(json.dumps([{"SourceFile": "*", **changes}]), encoding="ascii")
-        self._execute("-overwrite_original", "-q", "-m", f"-json={values}", str(sidecar))
-        written = sidecar.read_bytes() if sidecar.exists() else None
-        if written is None or written == former:
+        kept = {tag: value for tag, value in changes.items() if value is not None}
+        values.write_text(json.dumps([{"SourceFile": "*", **kept}]), encoding="ascii")
+        removals = [f"-{tag}=" for tag, value in changes.items() if value is None]
+        written = [f"-json={values}"] if kept else []
+        self._execute("-overwrite_original", "-q", "-m", *removals, *written, str(sidecar))
+        content = sidecar.read_bytes() if sidecar.exists() else None
+        if content is None or content == former:
             raise ExiftoolError(f"exiftool wrote no sidecar: {self._last_complaint()}")
-        return written
+        return content
 
     def _execute(self, *arguments: str) -> bytes:
         """Run one command in the process and return what it printed. Raises ExiftoolError."""
@@ -243,6 +273,15 @@ def _notes(found: dict[str, Any]) -> Notes:
     )
 
 
+def _marks(found: dict[str, Any]) -> Marks:
+    pick = str(found.get("PickLabel", ""))
+    return Marks(
+        str(found["Label"]) if found.get("Label") else None,
+        int(pick) if pick.isdigit() else 0,
+        "TagsList" in found,
+    )
+
+
 def _list(found: dict[str, Any], key: str) -> list[str]:
     value = found.get(key)
     if value is None:
@@ -256,12 +295,12 @@ def _united(first: Iterable[str], second: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*first, *second)))
 
 
-def _changes(known: Notes, wanted: Notes, *, digikam: bool) -> dict[str, Any]:
+def added(known: Notes, wanted: Notes, *, digikam: bool) -> Changes:
     """Return the tags of a sidecar that change when it is to say ``wanted`` as well.
 
     ``digikam``: it has digiKam's own list of tags, beside which digiKam looks at no other.
     """
-    changes: dict[str, Any] = {}
+    changes: Changes = {}
     more, all_of_it = wanted.without(known), known.union(wanted)
     if more.keywords:
         changes["XMP-dc:Subject"] = [*all_of_it.keywords]

@@ -6,6 +6,7 @@ import enum
 import hashlib
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from twinlens.roots import Root
@@ -16,11 +17,13 @@ from twinlens_plugin.acting.files import Reading
 from twinlens_plugin.acting.linking import Link
 from twinlens_plugin.acting.step import Step
 from twinlens_plugin.acting.steps import Move, Trash, Write, content_of
+from twinlens_plugin.acting.tagging import Field, Former, Gave, Tagger, Tags, tags_of
 from twinlens_plugin.acting.trash import Mark
-from twinlens_plugin.errors import SkippedError
+from twinlens_plugin.errors import ExiftoolError, SkippedError
+from twinlens_plugin.keywords import HIERARCHY
 from twinlens_plugin.output import shown
 from twinlens_plugin.plans import PlannedGroup, PlannedPhoto
-from twinlens_plugin.xmp import HIERARCHY, Exiftool, Notes
+from twinlens_plugin.xmp import Exiftool, Marks, Notes, added
 
 
 class Action(enum.StrEnum):
@@ -54,6 +57,12 @@ class Order:
     """Whether keywords, rating and caption go to the keeper's sidecar first."""
     keyword_root: str = "twinlens"
     sidecar_style: str = "name"
+    fields: frozenset[Field] = frozenset({Field.KEYWORDS})
+    """What tagging writes."""
+    whole_groups: bool = False
+    """Whether groups are tagged too of which nothing is to go."""
+    clear: bool = False
+    """Whether tagging takes out what it wrote earlier, and writes nothing."""
 
     @property
     def needs_exiftool(self) -> bool:
@@ -68,9 +77,12 @@ class AlreadyError(SkippedError):
 class Maker:
     """Makes the steps for the photos of one run."""
 
-    def __init__(self, order: Order, exiftool: Exiftool | None, run: str) -> None:
+    def __init__(
+        self, order: Order, exiftool: Exiftool | None, run: str, former: Former | None = None
+    ) -> None:
         self._order = order
         self._exiftool = exiftool
+        self._tagger = Tagger(order.fields, order.keyword_root, former or Former())
         self._run = run
         self._steps = 0
 
@@ -94,18 +106,22 @@ class Maker:
             return [*merged, *self._moves(photo.path, roots[0])]
         return [*merged, *map(self._trash, (*companions(photo.path), photo.path))]
 
-    def tags(self, photo: PlannedPhoto, group: PlannedGroup) -> list[Step]:
-        """Return what writes to a photo's sidecars that it is of a group, and which part it has.
+    def tags(self, photo: PlannedPhoto, group: PlannedGroup) -> list[Write]:
+        """Return what makes a photo's sidecars say of which group it is, and which part it has.
 
-        Raises AlreadyError where they say so.
+        Or, to clear, what takes that out again. Raises AlreadyError where there is nothing to do.
         """
         root = self._order.keyword_root
-        role = "spare" if photo.remove else "keeper"
-        tags = Notes().with_keyword(HIERARCHY.join((root, "duplicates", group.name)))
-        tags = tags.with_keyword(HIERARCHY.join((root, role)))
-        if steps := self._write(photo.path, tags, None):
+        wanted = Tags() if self._order.clear else tags_of(photo, group, root)
+        steps = [
+            step
+            for path in self._writable_sidecars(photo.path)
+            for step in self._tag(path, photo.path, wanted)
+        ]
+        if steps:
             return steps
-        raise AlreadyError(f"{shown(photo.path)}: is tagged already.")
+        state = "has no tags of twinlens" if self._order.clear else "is tagged already"
+        raise AlreadyError(f"{shown(photo.path)}: {state}.")
 
     def target(self, path: bytes, root: Root) -> bytes:
         """Return where a photo moves to: its path below its root, below the folder asked for.
@@ -172,35 +188,60 @@ class Maker:
             levels = (self._order.keyword_root, "folders", *others)
             notes = notes.with_keyword(HIERARCHY.join(levels))
         more = notes.without(own)
-        return self._write(keeper, more, own) if more else []
+        return self._add(keeper, more, own) if more else []
 
     def _sidecars(self, photo: bytes) -> list[bytes]:
         found = xmp_sidecars(photo, self._order.sidecar_style)
         return [path for path in found if os.path.lexists(path)]
 
-    def _write(self, photo: bytes, notes: Notes, own: Notes | None) -> list[Step]:
-        """Return steps that add notes to the sidecars of a photo.
+    def _writable_sidecars(self, photo: bytes) -> list[bytes]:
+        """Return the sidecars that speak of a photo. Raises SkippedError where one is a link."""
+        found = xmp_sidecars(photo, self._order.sidecar_style)
+        for path in found:
+            if os.path.islink(path):  # to replace it would cut it off from where it points to
+                raise SkippedError(f"{shown(path)}: is a symbolic link, and is left alone.")
+        return found
+
+    def _tag(self, path: bytes, photo: bytes, wanted: Tags) -> Iterator[Write]:
+        """Yield what makes one sidecar say what is wanted; nothing where it does."""
+        assert self._exiftool is not None
+        former = content_of(path)
+        if former is None:
+            known, marks = self._exiftool.read(photo), Marks()
+        else:
+            known, marks = self._exiftool.read_sidecar(former)
+        changes, gave = self._tagger.changes(path, known, marks, wanted)
+        if not changes:
+            return
+        if former is None:  # it says as well what the photo does: see _add
+            changes = {**added(Notes(), known, digikam=False), **changes}
+        try:
+            content = self._exiftool.change(former, changes)
+        except ExiftoolError as error:
+            raise SkippedError(f"{shown(path)}: stays as it is: {error}") from error
+        yield self._write_step(path, former, content, gave)
+
+    def _add(self, photo: bytes, notes: Notes, own: Notes) -> list[Step]:
+        """Return steps that add notes to the sidecars of a photo, which says ``own`` so far.
 
         A sidecar that is made anew says as well what the photo says in itself: photo managers look at
         the sidecar first, and some at nothing else.
         """
         assert self._exiftool is not None
         steps: list[Step] = []
-        for path in xmp_sidecars(photo, self._order.sidecar_style):
-            if os.path.islink(path):  # to replace it would cut it off from where it points to
-                raise SkippedError(f"{shown(path)}: is a symbolic link, and is left alone.")
+        for path in self._writable_sidecars(photo):
             former = content_of(path)
-            if former is None:
-                notes = (own or self._exiftool.read(photo)).union(notes)
-            content = self._exiftool.merge(former, notes)
+            content = self._exiftool.merge(former, own.union(notes) if former is None else notes)
             if content != former:
                 steps.append(self._write_step(path, former, content))
         return steps
 
-    def _write_step(self, path: bytes, former: bytes | None, content: bytes) -> Write:
+    def _write_step(
+        self, path: bytes, former: bytes | None, content: bytes, gave: Gave | None = None
+    ) -> Write:
         dressed = None if former is None else Dress.of(path)
         sha256 = hashlib.sha256(content).hexdigest()
-        return Write(path, former, dressed, sha256, self._token(), content)
+        return Write(path, former, dressed, sha256, self._token(), content, gave or {})
 
 
 _CAMERA_FOLDER = re.compile(r"DCIM|\d{3}\w{5}", re.ASCII)

@@ -20,7 +20,7 @@ from twinlens_plugin.acting.actions import Action, AlreadyError, Maker, Order
 from twinlens_plugin.acting.guard import Guard, read_as_planned, unchanged_at_a_glance
 from twinlens_plugin.acting.journal import Entry, Run, Writer
 from twinlens_plugin.acting.step import Step
-from twinlens_plugin.acting.steps import Move
+from twinlens_plugin.acting.steps import Move, Write
 from twinlens_plugin.acting.undoing import failure, take_back
 from twinlens_plugin.current import below
 from twinlens_plugin.errors import ActingError, JournalError, SkippedError
@@ -40,60 +40,62 @@ class Outcome:
     reason: str | None = None
     target: bytes | None = None
     """Where it was, or would be, moved to."""
+    sidecars: tuple[bytes, ...] = ()
+    """Sidecars that are, or would be, written to tag it."""
 
 
-def photos_to_act_on(plan: Plan, action: Action) -> Iterator[tuple[PlannedGroup, PlannedPhoto]]:
-    """Yield the photos of a plan that an action is about: those to remove, and keepers to tag."""
+def photos_to_act_on(plan: Plan, order: Order) -> Iterator[tuple[PlannedGroup, PlannedPhoto]]:
+    """Yield the photos of a plan that an action is about: those to remove, or all to tag."""
     for group in plan.groups:
-        if not group.removals:
-            continue
-        if action is Action.TAG:
-            yield group, group.keeper
-        for photo in group.removals:
-            yield group, photo
+        if group.removals or order.whole_groups:
+            for photo in group.photos if order.action is Action.TAG else group.removals:
+                yield group, photo
 
 
 class DryRun:
     """Says what would be done. Files are not read whole: size and time are compared."""
 
     def __init__(
-        self, plan: Plan, order: Order, guard: Guard, done_before: frozenset[bytes]
+        self, plan: Plan, order: Order, guard: Guard, maker: Maker, done_before: frozenset[bytes]
     ) -> None:
         self._plan = plan
         self._order = order
         self._guard = guard
+        self._maker = maker
         self._done_before = done_before
-        self._maker = Maker(order, None, "dry-run")
 
     def run(self) -> Iterator[Outcome]:
         """Yield what would become of each photo."""
-        for group, photo in photos_to_act_on(self._plan, self._order.action):
+        for group, photo in photos_to_act_on(self._plan, self._order):
             if _was_done(photo, self._order.action, self._done_before):
                 yield _done_before(group, photo)
                 continue
             try:
-                target = self._look(group, photo)
+                yield self._look(group, photo)
             except AlreadyError as error:
                 yield Outcome(group, photo, "already", str(error))
             except SkippedError as error:
                 yield Outcome(group, photo, "skipped", str(error))
-            else:
-                yield Outcome(group, photo, "would", target=target)
 
-    def _look(self, group: PlannedGroup, photo: PlannedPhoto) -> bytes | None:
+    def _look(self, group: PlannedGroup, photo: PlannedPhoto) -> Outcome:
         kept = _kept(group, photo)
-        if photo is group.keeper:
-            self._guard.root_of(photo.path)
-        else:
+        if photo.remove:
             self._guard.look(photo, kept)
-        for planned in (photo, *kept):
+        else:
+            self._guard.root_of(photo.path)
+        for planned in () if self._order.clear else (photo, *kept):
             if not unchanged_at_a_glance(planned):
                 read_as_planned(planned)  # another time, but perhaps the same bytes
+        if self._order.action is Action.TAG:
+            sidecars = _sidecars(self._maker.tags(photo, group))
+            _refuse_read_only(sidecars)
+            return Outcome(group, photo, "would", sidecars=sidecars)
         if self._order.action.links:
             self._maker.refuse_to_link(photo, kept[-1])
+        target = None
         if self._order.action is Action.MOVE:
-            return self._maker.target(photo.path, self._guard.root_of(photo.path))
-        return None
+            target = self._maker.target(photo.path, self._guard.root_of(photo.path))
+        return Outcome(group, photo, "would", target=target)
 
 
 class Apply:
@@ -124,7 +126,7 @@ class Apply:
 
         Raises JournalError: nothing is done without a journal.
         """
-        for group, photo in photos_to_act_on(self._plan, self._order.action):
+        for group, photo in photos_to_act_on(self._plan, self._order):
             if interrupt.number is not None:
                 return
             if _was_done(photo, self._order.action, self._done_before):
@@ -147,23 +149,31 @@ class Apply:
         except OSError as error:
             return Outcome(group, photo, "failed", failure(photo.path, error))
         target = steps[-1].target if isinstance(steps[-1], Move) else None
-        return Outcome(group, photo, "done", target=target)
+        tagged = self._order.action is Action.TAG
+        return Outcome(
+            group, photo, "done", target=target, sidecars=_sidecars(steps) if tagged else ()
+        )
 
-    def _prepare(self, group: PlannedGroup, photo: PlannedPhoto) -> list[Step]:
+    def _prepare(self, group: PlannedGroup, photo: PlannedPhoto) -> Sequence[Step]:
         """Read both files whole and return the steps, nothing of which is done yet."""
-        if photo is group.keeper:
-            self._guard.root_of(photo.path)
-            read_as_planned(photo)
-            return self._maker.tags(photo, group)
+        if self._order.action is Action.TAG:
+            return self._prepare_tags(group, photo)
         kept = _kept(group, photo)
         readings = self._guard.read(photo, kept)
-        if self._order.action is Action.TAG:
-            return self._maker.tags(photo, group)
         roots = self._guard.root_of(photo.path), self._guard.root_of(group.keeper.path)
         steps = self._maker.removal(photo, kept[0], kept[-1], readings[photo.path], roots)
         for path, reading in readings.items():  # exiftool took its time meanwhile
             if not files.still_is(path, reading):
                 raise SkippedError(f"{shown(path)}: is being changed. Try again when it is done.")
+        return steps
+
+    def _prepare_tags(self, group: PlannedGroup, photo: PlannedPhoto) -> Sequence[Step]:
+        self._guard.root_of(photo.path)
+        steps = self._maker.tags(photo, group)  # first: what says it already need not be read
+        if photo.remove:
+            self._guard.read(photo, _kept(group, photo))
+        elif not self._order.clear:
+            read_as_planned(photo)
         return steps
 
     def _do(self, group: PlannedGroup, photo: PlannedPhoto, steps: Sequence[Step]) -> None:
@@ -214,6 +224,19 @@ class Apply:
             stat = FileStat.of(os.lstat(photo.path))
             relative = os.path.relpath(photo.path, root.path)
             ledger.replaced(self._catalogue, root.id, relative, stat, photo.sha256, now=time.time())
+
+
+def _sidecars(steps: Sequence[Step]) -> tuple[bytes, ...]:
+    return tuple(step.path for step in steps if isinstance(step, Write))
+
+
+def _refuse_read_only(paths: Sequence[bytes]) -> None:
+    """Raise SkippedError where a sidecar cannot be written: a dry run should say so."""
+    for path in paths:
+        if not os.access(os.path.dirname(path), os.W_OK | os.X_OK):
+            raise SkippedError(
+                f"{shown(path)}: cannot be written, its folder is read-only. Correct its permissions."
+            )
 
 
 def _kept(group: PlannedGroup, photo: PlannedPhoto) -> list[PlannedPhoto]:

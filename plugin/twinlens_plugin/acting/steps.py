@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from twinlens.errors import ChangedError
@@ -140,6 +140,8 @@ class Write:
     token: str
     content: bytes = b""
     """The new content; not in the journal, which has to bring back the old one alone."""
+    gave: Mapping[str, object] = field(default_factory=dict)
+    """The rating and the label that it gave, None for none: what a later one may take back."""
 
     @property
     def temporary(self) -> bytes:
@@ -150,10 +152,13 @@ class Write:
         """Write it in one step, unless somebody else wrote meanwhile."""
         if content_of(self.path) != self.former:
             raise ChangedError(f"{shown(self.path)}: was just written by another program.")
-        if self.former is None:
-            files.create(self.path, self.content, self.temporary)
-        else:
-            files.replace(self.path, self.content, self.temporary, self.dressed, times=False)
+        try:
+            if self.former is None:
+                files.create(self.path, self.content, self.temporary)
+            else:
+                files.replace(self.path, self.content, self.temporary, self.dressed, times=False)
+        except OSError as error:  # of the sidecar: nobody knows the temporary name
+            raise OSError(error.errno, error.strerror, self.path) from error
         return {}
 
     def undo(self, told: Mapping[str, Any], *, finished: bool) -> None:  # noqa: ARG002
@@ -179,6 +184,7 @@ class Write:
             "former_base64": bytes_as_json(self.former),
             "dress": dress_as_json(self.dressed),
             "sha256": self.sha256,
+            "gave": dict(self.gave),
         }
 
     @classmethod
@@ -190,6 +196,7 @@ class Write:
             dress_of(record["dress"]),
             record["sha256"],
             record["token"],
+            gave=dict(record.get("gave", {})),
         )
 
 
