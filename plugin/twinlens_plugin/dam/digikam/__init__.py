@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from twinlens_plugin.dam import desktop
+from twinlens_plugin.dam.desktop.defaults import keep_defaults
 from twinlens_plugin.dam.integration import Call, File, Found, Integration, Piece
 from twinlens_plugin.dam.machine import Machine
 
@@ -15,10 +16,11 @@ _ENTRIES = {
 }
 
 _TYPES = (
-    "jpeg png webp tiff bmp gif heic heif avif jp2"
-    " x-adobe-dng x-canon-cr2 x-canon-cr3 x-canon-crw x-fuji-raf x-nikon-nef x-olympus-orf"
-    " x-panasonic-rw2 x-pentax-pef x-samsung-srw x-sony-arw"
-)
+    "image/jpeg image/png image/webp image/tiff image/bmp image/gif image/heic image/heif image/avif"
+    " image/jp2 image/x-adobe-dng image/x-canon-cr2 image/x-canon-cr3 image/x-canon-crw"
+    " image/x-fuji-raf image/x-nikon-nef image/x-olympus-orf image/x-panasonic-rw2"
+    " image/x-pentax-pef image/x-samsung-srw image/x-sony-arw"
+).split()
 """As shared-mime-info names what twinlens reads."""
 
 
@@ -36,11 +38,12 @@ class DigiKam(Integration):
     def pieces(self, machine: Machine, call: Call) -> Sequence[Piece]:
         """Return the entries and their icon."""
         folder = desktop.applications(machine)
+        kept = keep_defaults(machine, _TYPES)
         entries = [
-            File(folder / file, _entry(title, call.words("plugin", "show", question), call))
+            File(folder / file, _entry(title, question, call, kept.types))
             for file, (title, question) in _ENTRIES.items()
         ]
-        return [*entries, desktop.icon(machine)]
+        return [*entries, desktop.icon(machine), *kept.files]
 
     def advice(self, machine: Machine) -> Sequence[str]:  # noqa: ARG002
         """Say where the entries are."""
@@ -51,7 +54,8 @@ class DigiKam(Integration):
         desktop.refresh(machine)
 
 
-def _entry(title: str, words: Sequence[str], call: Call) -> bytes:
+def _entry(title: str, question: str, call: Call, types: Sequence[str]) -> bytes:
+    words = call.words("plugin", "show", question)
     return desktop.entry(
         {
             "Name": title,
@@ -62,7 +66,7 @@ def _entry(title: str, words: Sequence[str], call: Call) -> bytes:
             "NoDisplay": "true",  # for files alone: no entry in the menu of programs
             "Categories": "Graphics;",
             "InitialPreference": "0",  # KDE: nobody's default
-            "MimeType": "".join(f"image/{kind};" for kind in _TYPES.split()),
+            "MimeType": "".join(f"{name};" for name in types),
         }
     )
 

@@ -137,5 +137,7 @@ def _open(machine: Machine, geeqie: Path, path: Path) -> None:
 
 def name_of(photos: Sequence[bytes]) -> str:
     """Return words for some photos: ``IMG_1041.JPG and 3 more``."""
+    if not photos:
+        return "nothing"
     first = printable(os.path.basename(photos[0]))  # noqa: PTH119  bytes
     return first if len(photos) == 1 else f"{first} and {len(photos) - 1:,} more"
