@@ -32,7 +32,7 @@ def filter_options(function: Function) -> Function:
 
     @functools.wraps(function)
     def with_filters(**given: Any) -> object:  # noqa: ANN401
-        asked = {name: given.pop(name) for name in _NAMES}
+        asked = {name: given.pop(name) for name in NAMES}
         return function(filters=functools.partial(_wanted, asked), **given)
 
     wrapped: Any = with_filters
@@ -159,7 +159,8 @@ _OPTIONS = (
     ),
 )
 _BELOW = _folders("--folder", "Only groups with a photo below DIR, as duplicates DIR has it.")
-_NAMES = "kinds min_score turned one_a_folder min_win since under against reference keep".split()
+NAMES = "kinds min_score turned one_a_folder min_win since under against reference keep".split()
+"""The options, by the names of their parameters."""
 
 
 def _wanted(asked: dict[str, Any], catalogue: Catalogue, settings: Settings) -> Wanted:

@@ -29,6 +29,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "decide": ("twinlens_plugin.commands.decide", "Say what are duplicates and what are not."),
     "decisions": ("twinlens_plugin.commands.decisions", "List, export or import what was decided."),
     "apply": ("twinlens_plugin.commands.apply", "Do what a plan of duplicates proposes."),
+    "tag": ("twinlens_plugin.commands.tag", "Say in XMP sidecars what is there twice."),
     "undo": ("twinlens_plugin.commands.undo", "Bring back what was applied."),
     "check": ("twinlens_plugin.commands.check", "Say which photos of a card are new."),
     "status": ("twinlens_plugin.commands.status", "Say what the library holds and waits for."),

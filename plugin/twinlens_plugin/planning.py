@@ -56,11 +56,11 @@ def write_planned(
     )
 
 
-def planned(groups: Iterable[Group]) -> Iterator[PlannedGroup]:
-    """Yield the groups from which something can go."""
+def planned(groups: Iterable[Group], *, whole: bool = False) -> Iterator[PlannedGroup]:
+    """Yield the groups from which something can go; ``whole``: all of them."""
     for group in groups:
         made = _group(group)
-        if made.removals:
+        if made.removals or whole:
             yield made
 
 

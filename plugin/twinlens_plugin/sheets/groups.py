@@ -62,6 +62,8 @@ def _facts(wanted: Wanted, limit: int | None) -> Iterator[tuple[str, str]]:
 def _conditions(wanted: Wanted) -> Iterator[tuple[str, str]]:
     if wanted.min_score:
         yield "Probability from", f"{wanted.min_score:.2f}"
+    if wanted.min_win:
+        yield "Groups that win back", f"{megabytes(wanted.min_win)} at least"
     if wanted.turned is not None:
         yield "Rotated or mirrored", "only" if wanted.turned else "left out"
     if wanted.one_a_folder:

@@ -1,0 +1,135 @@
+"""``twinlens tag``: say in XMP sidecars what is there twice."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+
+import click
+from click.core import ParameterSource
+
+from twinlens.catalogue import Catalogue
+from twinlens_plugin.acting import running
+from twinlens_plugin.acting.actions import Action, Order
+from twinlens_plugin.acting.clearing import tagged_photos
+from twinlens_plugin.acting.journal import read_runs
+from twinlens_plugin.acting.tagging import Field, Former
+from twinlens_plugin.filters import NAMES, Filters, filter_options
+from twinlens_plugin.options import PATH, Command, Session, common
+from twinlens_plugin.places import part_of_library
+from twinlens_plugin.planning import planned
+from twinlens_plugin.plans import Plan, new_plan
+from twinlens_plugin.relations import Duplicates
+
+
+class _Fields(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.4 on
+    """Names of fields with commas between them."""
+
+    name = "fields"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> frozenset[Field]:
+        """Read the names."""
+        if isinstance(value, frozenset):
+            return value
+        names = [name.strip() for name in str(value).split(",") if name.strip()]
+        known = [field.value for field in Field]
+        if not names or not {*names} <= {*known}:
+            wrong = ", ".join(sorted({*names} - {*known})) or value
+            self.fail(f"'{wrong}' cannot be written. Known: {', '.join(known)}.", param, ctx)
+        return frozenset(map(Field, names))
+
+
+@click.command("tag", cls=Command)
+@click.argument("folders", nargs=-1, type=PATH, metavar="[FOLDER...]")
+@click.option("--yes", is_flag=True, help="Do it. Without this, say what would be written.")
+@click.option(
+    "--with",
+    "fields",
+    type=_Fields(),
+    metavar="FIELD,...",
+    help="What to write: keywords (the default), rating, label.",
+)
+@click.option(
+    "--clear",
+    is_flag=True,
+    help="Take out what twinlens wrote earlier; of FOLDERs, or everywhere.",
+)
+@filter_options
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="Tag N groups, then stop.")
+@common
+@click.pass_context
+def command(
+    context: click.Context,
+    folders: tuple[bytes, ...],
+    filters: Filters,
+    fields: frozenset[Field] | None,
+    limit: int | None,
+    session: Session,
+    *,
+    yes: bool,
+    clear: bool,
+) -> int:
+    """Write to XMP sidecars which photos are there twice, for your photo manager to filter by.
+
+    keywords: twinlens|duplicates|GROUP, twinlens|keeper and twinlens|spare. rating: what could go is
+    rejected (-1). label: Green to keep, Red to spare, where there is none. Sidecars that are there are
+    added to, photos are never written to, and `twinlens undo` brings everything back. What twinlens
+    wrote before and is no longer so is exchanged. It needs exiftool.
+
+    Example:
+      twinlens tag
+      twinlens tag ~/Pictures/2024 --with keywords,rating --yes
+      twinlens tag --kind burst --yes
+      twinlens tag --clear --yes
+    """
+    if clear and (given := _given(context)):
+        raise click.UsageError(f"--clear takes FOLDERs and --with, and no {given}.")
+    with session.open_to_read() as catalogue:
+        below = tuple(part_of_library(catalogue, folder) for folder in folders)
+        order = Order(
+            Action.TAG,
+            keyword_root=session.settings.keyword_root,
+            sidecar_style=session.settings.sidecar_style,
+            fields=fields or frozenset(Field if clear else {Field.KEYWORDS}),
+            whole_groups=True,
+            clear=clear,
+        )
+        if clear:
+            plan = _plan_to_clear(session, catalogue, below)
+        else:
+            plan = _plan_to_tag(session, catalogue, filters, below, limit)
+        if not yes:
+            return running.dry_run(session, catalogue, plan, order)
+        told = {"with": sorted(order.fields), "clear": clear}
+        return running.do(session, catalogue, plan, order, **told)
+
+
+def _plan_to_tag(
+    session: Session,
+    catalogue: Catalogue,
+    filters: Filters,
+    below: tuple[bytes, ...],
+    limit: int | None,
+) -> Plan:
+    wanted = dataclasses.replace(filters(catalogue, session.settings), folders=below)
+    found = itertools.islice(Duplicates(catalogue, session.settings, wanted), limit)
+    groups = planned((item.group for item in found), whole=True)
+    references = (*wanted.references, *wanted.against)
+    return new_plan(catalogue.meta("catalogue_id") or "", groups, references)
+
+
+def _plan_to_clear(session: Session, catalogue: Catalogue, below: tuple[bytes, ...]) -> Plan:
+    former = Former(read_runs(session.library))
+    groups = tagged_photos(catalogue, session.settings, former, below)
+    return new_plan(catalogue.meta("catalogue_id") or "", groups)
+
+
+def _given(context: click.Context) -> str | None:
+    """Return an option that was given and says nothing where tags are cleared."""
+    for name in (*NAMES, "limit"):
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            option = next(p for p in context.command.params if p.name == name)
+            return option.opts[0]
+    return None
