@@ -186,8 +186,12 @@ class Writer:
 
 def read_runs(library: Library) -> list[Run]:
     """Return all runs, oldest first. Raises JournalError."""
-    folder = library.folder / "journal"
-    return [read_run(file) for file in _journals(folder)]
+    return [read_run(file) for file in journal_files(library)]
+
+
+def journal_files(library: Library) -> list[Path]:
+    """Return the journals of all runs, oldest first."""
+    return _journals(library.folder / "journal")
 
 
 def read_run(file: Path) -> Run:
