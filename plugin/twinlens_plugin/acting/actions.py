@@ -16,7 +16,7 @@ from twinlens_plugin.acting.dressing import Dress
 from twinlens_plugin.acting.files import Reading
 from twinlens_plugin.acting.linking import Link
 from twinlens_plugin.acting.step import Step
-from twinlens_plugin.acting.steps import Move, Trash, Write, content_of
+from twinlens_plugin.acting.steps import Move, Remove, Trash, Write, content_of
 from twinlens_plugin.acting.tagging import Field, Former, Gave, Tagger, Tags, tags_of
 from twinlens_plugin.acting.trash import Mark
 from twinlens_plugin.errors import ExiftoolError, SkippedError
@@ -106,7 +106,7 @@ class Maker:
             return [*merged, *self._moves(photo.path, roots[0])]
         return [*merged, *map(self._trash, (*companions(photo.path), photo.path))]
 
-    def tags(self, photo: PlannedPhoto, group: PlannedGroup) -> list[Write]:
+    def tags(self, photo: PlannedPhoto, group: PlannedGroup) -> list[Write | Remove]:
         """Return what makes a photo's sidecars say of which group it is, and which part it has.
 
         Or, to clear, what takes that out again. Raises AlreadyError where there is nothing to do.
@@ -202,7 +202,7 @@ class Maker:
                 raise SkippedError(f"{shown(path)}: is a symbolic link, and is left alone.")
         return found
 
-    def _tag(self, path: bytes, photo: bytes, wanted: Tags) -> Iterator[Write]:
+    def _tag(self, path: bytes, photo: bytes, wanted: Tags) -> Iterator[Write | Remove]:
         """Yield what makes one sidecar say what is wanted; nothing where it does."""
         assert self._exiftool is not None
         former = content_of(path)
@@ -219,7 +219,10 @@ class Maker:
             content = self._exiftool.change(former, changes)
         except ExiftoolError as error:
             raise SkippedError(f"{shown(path)}: stays as it is: {error}") from error
-        yield self._write_step(path, former, content, gave)
+        if former is not None and _says_nothing(content):
+            yield Remove(path, former, Dress.of(path), self._token(), gave)
+        else:
+            yield self._write_step(path, former, content, gave)
 
     def _add(self, photo: bytes, notes: Notes, own: Notes) -> list[Step]:
         """Return steps that add notes to the sidecars of a photo, which says ``own`` so far.
@@ -242,6 +245,11 @@ class Maker:
         dressed = None if former is None else Dress.of(path)
         sha256 = hashlib.sha256(content).hexdigest()
         return Write(path, former, dressed, sha256, self._token(), content, gave or {})
+
+
+def _says_nothing(sidecar: bytes) -> bool:
+    """Tell whether exiftool left nothing in a sidecar but its frame."""
+    return b"<rdf:Description" not in sidecar
 
 
 _CAMERA_FOLDER = re.compile(r"DCIM|\d{3}\w{5}", re.ASCII)

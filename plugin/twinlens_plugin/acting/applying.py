@@ -20,7 +20,7 @@ from twinlens_plugin.acting.actions import Action, AlreadyError, Maker, Order
 from twinlens_plugin.acting.guard import Guard, read_as_planned, unchanged_at_a_glance
 from twinlens_plugin.acting.journal import Entry, Run, Writer
 from twinlens_plugin.acting.step import Step
-from twinlens_plugin.acting.steps import Move, Write
+from twinlens_plugin.acting.steps import Move, Remove, Write
 from twinlens_plugin.acting.undoing import failure, take_back
 from twinlens_plugin.current import below
 from twinlens_plugin.errors import ActingError, JournalError, SkippedError
@@ -44,11 +44,16 @@ class Outcome:
     """Sidecars that are, or would be, written to tag it."""
 
 
-def photos_to_act_on(plan: Plan, order: Order) -> Iterator[tuple[PlannedGroup, PlannedPhoto]]:
-    """Yield the photos of a plan that an action is about: those to remove, or all to tag."""
+def photos_to_act_on(
+    plan: Plan, action: Action, *, whole_groups: bool = False
+) -> Iterator[tuple[PlannedGroup, PlannedPhoto]]:
+    """Yield the photos of a plan that an action is about: those to remove, or all to tag.
+
+    ``whole_groups``: of groups too from which nothing is to go.
+    """
     for group in plan.groups:
-        if group.removals or order.whole_groups:
-            for photo in group.photos if order.action is Action.TAG else group.removals:
+        if group.removals or whole_groups:
+            for photo in group.photos if action is Action.TAG else group.removals:
                 yield group, photo
 
 
@@ -66,7 +71,7 @@ class DryRun:
 
     def run(self) -> Iterator[Outcome]:
         """Yield what would become of each photo."""
-        for group, photo in photos_to_act_on(self._plan, self._order):
+        for group, photo in _chosen(self._plan, self._order):
             if _was_done(photo, self._order.action, self._done_before):
                 yield _done_before(group, photo)
                 continue
@@ -126,7 +131,7 @@ class Apply:
 
         Raises JournalError: nothing is done without a journal.
         """
-        for group, photo in photos_to_act_on(self._plan, self._order):
+        for group, photo in _chosen(self._plan, self._order):
             if interrupt.number is not None:
                 return
             if _was_done(photo, self._order.action, self._done_before):
@@ -226,8 +231,12 @@ class Apply:
             ledger.replaced(self._catalogue, root.id, relative, stat, photo.sha256, now=time.time())
 
 
+def _chosen(plan: Plan, order: Order) -> Iterator[tuple[PlannedGroup, PlannedPhoto]]:
+    return photos_to_act_on(plan, order.action, whole_groups=order.whole_groups)
+
+
 def _sidecars(steps: Sequence[Step]) -> tuple[bytes, ...]:
-    return tuple(step.path for step in steps if isinstance(step, Write))
+    return tuple(step.path for step in steps if isinstance(step, Write | Remove))
 
 
 def _refuse_read_only(paths: Sequence[bytes]) -> None:

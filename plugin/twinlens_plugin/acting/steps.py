@@ -1,4 +1,4 @@
-"""The steps that actions are made of: move, trash, write a sidecar (and link, in ``linking``)."""
+"""The steps that actions are made of: move, trash, write or remove a sidecar (link: ``linking``)."""
 
 from __future__ import annotations
 
@@ -200,8 +200,58 @@ class Write:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """A sidecar that says nothing any more goes; its bytes are in the journal."""
+
+    kind: ClassVar[str] = "remove"
+    path: bytes
+    former: bytes
+    dressed: Dress
+    token: str
+    gave: Mapping[str, object] = field(default_factory=dict)
+    """As ``Write`` has it."""
+
+    def do(self) -> Record:
+        """Remove it, unless somebody else wrote meanwhile."""
+        if content_of(self.path) != self.former:
+            raise ChangedError(f"{shown(self.path)}: was just written by another program.")
+        os.unlink(self.path)
+        files.sync_folder(os.path.dirname(self.path))
+        return {}
+
+    def undo(self, told: Mapping[str, Any], *, finished: bool) -> None:  # noqa: ARG002
+        """Write it again, where nobody did."""
+        temporary = files.beside(self.path, self.token)
+        files.discard(temporary)
+        now = content_of(self.path)
+        if now is not None and now != self.former:
+            raise changed(self.path)
+        if now is None:
+            files.replace(self.path, self.former, temporary, self.dressed, times=True)
+
+    def as_json(self) -> Record:
+        """Return it for the journal."""
+        return {
+            "step": self.kind,
+            **json_path(self.path),
+            "token": self.token,
+            "former_base64": bytes_as_json(self.former),
+            "dress": dress_as_json(self.dressed),
+            "gave": dict(self.gave),
+        }
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> Remove:
+        """Return what ``as_json`` wrote."""
+        former, dressed = bytes_of(record["former_base64"]), dress_of(record["dress"])
+        if former is None or dressed is None:
+            raise ValueError("a sidecar that was removed has no bytes")
+        return cls(path_of(record), former, dressed, record["token"], dict(record["gave"]))
+
+
 _KINDS: dict[str, Callable[[Mapping[str, Any]], Step]] = {
-    kind.kind: kind.from_json for kind in (Move, Trash, Link, Write)
+    kind.kind: kind.from_json for kind in (Move, Trash, Link, Write, Remove)
 }
 
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from twinlens_plugin.acting.journal import Run
-from twinlens_plugin.acting.steps import Write
+from twinlens_plugin.acting.steps import Remove, Write
 from twinlens_plugin.keywords import (
     HIERARCHY,
     KEEPER,
@@ -69,10 +69,10 @@ class Former:
             for entry in run.entries.values():
                 if entry.finished:
                     for step in entry.steps:
-                        if isinstance(step, Write):
+                        if isinstance(step, Write | Remove):
                             self._take(step)
 
-    def _take(self, write: Write) -> None:
+    def _take(self, write: Write | Remove) -> None:
         match write.gave.get(Field.RATING):
             case {"now": int(now), "before": before} if now == REJECTED:
                 self.ratings[write.path] = before

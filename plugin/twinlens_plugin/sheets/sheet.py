@@ -54,7 +54,9 @@ class Sheet:
             "version": __version__,
             "at": dt.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M"),
         }
-        self._kept = len(self._head(Totals(*[_LARGEST] * 4, more=True), size=_LARGEST))
+        self._kept = len(
+            self._head(Totals(_LARGEST, _LARGEST, _LARGEST, _LARGEST, more=True), size=_LARGEST)
+        )
         stream.write(b" " * self._kept)
 
     def section(self, **fields: object) -> None:
