@@ -85,7 +85,7 @@ function toPhoto(step) {
 
 function entryOf(group) {
   const { group: name, cursor, bytes, spare } = group.dataset;
-  return { name, cursor, bytes: Number(bytes), photos: Number(spare) };
+  return { name, cursor, bytes: Number(bytes), photos: Number(spare), query: list.dataset.query };
 }
 
 function showAccepted(group) {

@@ -1,17 +1,17 @@
 // Making a plan of what is chosen or listed, and going to its overview.
 
-import { post, toast } from "./base.js";
+import { post, Refused, toast } from "./base.js";
 import { selection } from "./selection.js";
 
 const OF_SELECTION = "planned-selection";
 
 async function make(body, button) {
+  const words = button?.dataset.words ?? button?.textContent ?? "";
   if (button) {
     button.disabled = true;
     button.setAttribute("aria-busy", "true");
     button.textContent = "Looking through the groups …";
   }
-  const words = button?.dataset.words ?? "";
   try {
     const { url, missing } = await post("/plans", body);
     if (missing) remember("plan-missing", String(missing));
@@ -67,4 +67,18 @@ function remember(name, value) {
   } catch {
     // Forbidden.
   }
+}
+
+// On the list of groups: both lead to the overview at once.
+const all = document.querySelector("[data-plan-all]");
+all?.addEventListener("click", () => planAll(all.dataset.planAll, all).catch(ignoreRefused));
+const chosen = document.querySelector("[data-plan-chosen]");
+chosen?.addEventListener("click", (event) => {
+  if (!selection.size || event.ctrlKey || event.metaKey) return;
+  event.preventDefault();
+  planChosen().catch(ignoreRefused);
+});
+
+function ignoreRefused(error) {
+  if (!(error instanceof Refused)) throw error; // what was refused has been shown
 }

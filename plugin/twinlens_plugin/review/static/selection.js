@@ -1,5 +1,5 @@
 // The groups accepted into the plan, for this tab: told of by "change" events, kept in sessionStorage.
-// An entry is {name, cursor, bytes, photos}: what the plan needs to find a group, and to say what it wins.
+// An entry is {name, cursor, query, bytes, photos}: what the plan needs to find a group, and to say what it wins.
 
 const KEPT = "selection";
 
