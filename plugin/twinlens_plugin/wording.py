@@ -22,7 +22,7 @@ def one_line(error: Exception) -> str:
             text = str(error)
         case sqlite3.Error():
             text = f"the catalogue cannot be used: {error}. Free disk space? Run: twinlens doctor"
-        case OSError(filename=name, strerror=why) if name is not None:
+        case OSError(filename=name, strerror=why) if isinstance(name, str | bytes):
             text = f"{os.fsdecode(name)}: {why}. Check the path and its permissions."
         case _:
             kind = type(error).__name__

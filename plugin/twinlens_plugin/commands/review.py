@@ -34,15 +34,20 @@ def command(port: int | None, session: Session, *, no_browser: bool) -> None:
     from twinlens_plugin.review.app import create_app
     from twinlens_plugin.review.server import HOST, bind, serve
     from twinlens_plugin.review.state import State
+    from twinlens_plugin.review.terminal import on_enter
 
     listening = bind(port or 0)
     state = State(session, listening.getsockname()[1])
-    address = f"http://{HOST}:{state.port}/?token="
-    first = address + state.tokens.new_token()
+
+    def address() -> str:
+        return f"http://{HOST}:{state.port}/?token={state.tokens.new_token()}"
+
+    first = address()
     if session.as_json:
         output.write_json({"url": first, "port": state.port, "pid": os.getpid()})
     else:
         output.write_lines([first])
+        on_enter(lambda: output.write_lines([address()]))
     if not no_browser and _has_screen():
         _open(first)
     with listening:

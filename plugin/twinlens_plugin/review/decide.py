@@ -117,7 +117,11 @@ def _decide(state: State, undos: Undos, body: dict[str, Any]) -> dict[str, str]:
         list(hashes.values()), verdict, hashes.get(keep) if keep else None, state.clock()
     )
     if not made:
-        raise Refused("They have the same bytes, so there is nothing to decide.", 409)
+        raise Refused(
+            "They have the same bytes, so there is nothing to decide. Which file stays:"
+            " twinlens duplicates --keep path:GLOB",
+            409,
+        )
     with state.catalogue_to_write() as catalogue, catalogue.write_tx() as tx:
         before = decisions.among(tx, made)
         decisions.store(tx, made)

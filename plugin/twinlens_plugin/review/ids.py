@@ -65,12 +65,11 @@ class File:
                 " that it is no symbolic link.",
                 404,
             ) from error
-        handle = os.fdopen(descriptor, "rb")
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode) or not self.recorded.same_bytes(FileStat.of(found)):
-            handle.close()
+            os.close(descriptor)
             raise Refused(f"{shown(self.path)}: changed since it was read. Run: twinlens scan", 409)
-        return handle
+        return os.fdopen(descriptor, "rb")
 
 
 def find(catalogue: Catalogue, file_id: int) -> File:
@@ -81,7 +80,7 @@ def find(catalogue: Catalogue, file_id: int) -> File:
         " coalesce(priority, 1) AS priority"
         " FROM files f JOIN roots r ON r.id = root_id JOIN contents c ON c.id = content_id"
         " LEFT JOIN jobs ON file_id = f.id WHERE f.id = ?",
-        (file_id,),
+        (min(file_id, 2**63 - 1),),  # SQLite has no larger number, and no such photo
     )
     if row is None:
         raise Refused("There is no such photo in the library.", 404)

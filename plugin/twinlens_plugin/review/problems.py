@@ -46,6 +46,7 @@ def handlers() -> Mapping[Any, Any]:
         click.ClickException: _ours,
         sqlite3.Error: _unusable,
         OSError: _unusable,
+        Exception: _unexpected,
     }
 
 
@@ -76,6 +77,10 @@ _STATUS: Final[Mapping[type[Exception], int]] = {
     ChildError: 503,
 }
 """By kind of error, the first that fits; what else is wrong is wrong with the request."""
+
+
+def _unexpected(request: Request, error: Exception) -> Response:
+    return answer(request, one_line(error), 500)
 
 
 def _unusable(request: Request, error: Exception) -> Response:

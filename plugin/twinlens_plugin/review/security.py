@@ -14,12 +14,14 @@ from http.cookies import CookieError, SimpleCookie
 from typing import Any, Final
 
 from starlette.datastructures import Headers, MutableHeaders, QueryParams
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from twinlens_plugin.output import remark
 from twinlens_plugin.review.problems import Refused, answer
 from twinlens_plugin.review.state import State
+from twinlens_plugin.wording import one_line
 
 _ALLOWED: Final = {
     "default-src": "'none'",
@@ -76,6 +78,10 @@ class Guard:
             if not guarded.started:
                 said = answer(Request(scope), str(error), error.status)
                 await said(scope, receive, guarded.send)
+        except ClientDisconnect:
+            pass  # gone while its body was read: nobody waits for an answer
+        except Exception as error:  # noqa: BLE001  answered by then; said here rather than as a traceback
+            remark(one_line(error))
 
     def _let_in(self, scope: Scope) -> Response | None:
         """Return what lets someone in, or None for one who is. Raises Refused."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import shutil
@@ -88,6 +89,14 @@ class Page:
         """Its address without anything behind it."""
         return f"http://127.0.0.1:{self.port}"
 
+    @functools.cached_property
+    def cookies(self) -> dict[str, str]:
+        """What a browser that came in has; the token is used up by that."""
+        with self.stranger() as browser:
+            answer = browser.get(self.url)
+            assert answer.status_code == 303, answer.text
+            return dict(browser.cookies)
+
     def stranger(self) -> httpx.Client:
         """Return a client that has no cookie."""
         return httpx.Client(base_url=self.origin, timeout=30, trust_env=False)
@@ -98,24 +107,16 @@ class Page:
 
 
 class Client(httpx.Client):
-    """A client that came in by the token, once for all clients of a page."""
+    """A client that came in."""
 
     def __init__(self, page: Page) -> None:
-        super().__init__(base_url=page.origin, timeout=30, trust_env=False)
-        cookies = _COOKIES.get(page.url)
-        if cookies is None:
-            answer = self.get(page.url)
-            assert answer.status_code == 303, answer.text
-            cookies = _COOKIES[page.url] = dict(self.cookies)
-        self.cookies.update(cookies)
-        self._own = {"Origin": page.origin, "X-Twinlens": "1", "Sec-Fetch-Site": "same-origin"}
+        super().__init__(base_url=page.origin, timeout=30, trust_env=False, cookies=page.cookies)
+        self.own = {"Origin": page.origin, "X-Twinlens": "1", "Sec-Fetch-Site": "same-origin"}
+        """Headers of the page's own scripts."""
 
     def send_json(self, url: str, body: Any) -> httpx.Response:
         """POST JSON as base.js does."""
-        return self.post(url, json=body, headers=self._own)
-
-
-_COOKIES: dict[str, dict[str, str]] = {}
+        return self.post(url, json=body, headers=self.own)
 
 
 @dataclass
