@@ -50,6 +50,8 @@ class Result:
 
     subject: Subject
     matches: list[Seen]
+    most: int
+    """How many were asked for at most."""
 
 
 class Finder:
@@ -74,9 +76,8 @@ class Finder:
             vector = self._state.assistant.embed(self._model, file.path, box)
         # Of a part of a photo, other photos with the same bytes are as good an answer as any.
         content = None if box else file.content_id
-        return Result(
-            subject_of(file, box), self._matches(Query(file.path, file.path, content), vector)
-        )
+        query = Query(file.path, file.path, content)
+        return Result(subject_of(file, box), self._matches(query, vector), self._limits.k)
 
     def like_path(self, path: bytes) -> Result:
         """Find what looks like a file, of the library or not. Raises PhotoError."""
@@ -84,7 +85,7 @@ class Finder:
         number = self._number(query)
         if number is not None:
             return self.like_photo(number, None)
-        return Result(Subject(shown(path)), self._like(query, None))
+        return Result(Subject(shown(path)), self._like(query, None), self._limits.k)
 
     def like_dropped(self, name: str, data: BinaryIO, box: Box | None) -> Result:
         """Find what looks like the photo in ``data``, which is nowhere else. Raises PhotoError."""
@@ -95,7 +96,7 @@ class Finder:
             except PhotoError as error:
                 text = str(error).replace(shown(path), name)
                 raise type(error)(text) from error
-        return Result(Subject(name, box=box), matches)
+        return Result(Subject(name, box=box), matches, self._limits.k)
 
     def _like(self, query: Query, box: Box | None) -> list[Seen]:
         vector = None if box else query.vector

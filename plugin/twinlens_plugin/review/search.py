@@ -58,11 +58,13 @@ def routes(state: State) -> list[Route]:
 
 def words(result: Result) -> str:
     """Return what was found, in a line."""
-    count = len(result.matches)
+    near = sum(match.near for match in result.matches)
     what = "that part" if result.subject.box else result.subject.name
-    if not count:
+    if not near:
         return f"Nothing looks like {what}."
-    return f"{plural(count, 'photo')} that {'looks' if count == 1 else 'look'} like {what}."
+    if near == result.most:  # there may be more
+        return f"The {plural(near, 'photo')} most like {what}."
+    return f"{plural(near, 'photo looks', 'photos look')} like {what}."
 
 
 def _page(state: State, request: Request, values: Mapping[str, str]) -> Response:
