@@ -236,7 +236,7 @@ function commands.reject()
     end)
     return line(
       count(done, "photo") .. " rejected", done < #spare and "stopped" or nil,
-      if_any(cared, "%d left: they have stars or edits"),
+      if_any(cared, "%d left for their stars or edits"),
       if_any(alone, "%d left: the one to keep is not in darktable, or its disk is away"), remarks)
   end)
 end
@@ -271,6 +271,23 @@ local function show(images)
   dt.gui.libs.collect.filter({ rule })
 end
 
+-- Returns the images and those of matches, each once, and how many matches darktable lacks.
+local function images_like(images, matches)
+  local found = table.move(images, 1, #images, 1, {})
+  local map, seen, lacking = photos.new(), ids(images), 0
+  for _, match in ipairs(matches) do
+    local these = map:find(match.path)
+    lacking = lacking + (#these == 0 and 1 or 0)
+    for _, image in ipairs(these) do
+      if not seen[image.id] then
+        seen[image.id] = true
+        found[#found + 1] = image
+      end
+    end
+  end
+  return found, lacking
+end
+
 --- Shows the photos that look like those acted on, and these with them.
 function commands.similar()
   local images = acted_on()
@@ -284,22 +301,12 @@ function commands.similar()
     if not answer or not matches then
       return answer and wrong or remarks
     end
-    local map, seen, lacking = photos.new(), {}, 0
-    for _, match in ipairs(matches) do
-      local found = map:find(match.path)
-      lacking = lacking + (#found == 0 and 1 or 0)
-      for _, image in ipairs(found) do
-        if not seen[image.id] then
-          seen[image.id] = true
-          images[#images + 1] = image
-        end
-      end
-    end
-    if not next(seen) then
+    local found, lacking = images_like(images, matches)
+    if #found == #images then
       return line(remarks or "nothing like it", if_any(lacking, "%d not in darktable"))
     end
-    show(images)
-    return line(("%s that look like it"):format(count(#images, "photo")), remarks)
+    show(found)
+    return line(count(#found - #images, "photo") .. " like it", remarks)
   end)
 end
 

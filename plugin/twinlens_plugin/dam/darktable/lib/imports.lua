@@ -70,7 +70,7 @@ function imports.arrived(_, image)
     dt.control.dispatch(function()
       local images = wait_for_the_last()
       if not dt.control.ending then
-        task.run("checking what was imported", function(self) return check(self, images) end)
+        task.run_beside("checking what was imported", function(self) return check(self, images) end)
       end
     end)
   end

@@ -23,6 +23,21 @@ end
 
 task.say = say
 
+-- Returns the line to show, and what work(self) returned after it.
+local function perform(title, work)
+  local self = { stopped = false }
+  self.job = dt.gui.create_job("twinlens: " .. title, true, function() program.stop(self) end)
+  local ok, line, answer = pcall(work, self)
+  if self.job.valid then
+    self.job.valid = false
+  end
+  if ok then
+    return line, answer
+  end
+  dt.print_error(tostring(line))
+  return "that did not work: " .. tostring(line):gsub("\n.*", "")
+end
+
 --[[ Does work(self), unless something else is being done. The line that it returns is shown, whatever
 it returns second is returned. `self.stopped` says that its user wants it to end. ]]
 function task.run(title, work)
@@ -30,19 +45,15 @@ function task.run(title, work)
     return say("still busy: " .. busy)
   end
   busy = title
-  local self = { stopped = false }
-  self.job = dt.gui.create_job("twinlens: " .. title, true, function() program.stop(self) end)
-  local ok, line, answer = pcall(work, self)
-  if self.job.valid then
-    self.job.valid = false
-  end
+  local line, answer = perform(title, work)
   busy = nil
-  if not ok then
-    dt.print_error(tostring(line))
-    line = "that did not work: " .. tostring(line):gsub("\n.*", "")
-  end
   say(line)
   return answer
+end
+
+--- The same, beside whatever else is being done.
+function task.run_beside(title, work)
+  say((perform(title, work)))
 end
 
 --- Calls act(item) with each item, and shows how far it is; returns how many were done when stopped.
