@@ -43,6 +43,8 @@ class Side:
     name: str
     size: tuple[int, int] | None
     """Width and height, upright; None where nobody knows."""
+    thumb: str
+    """Address of its thumbnail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +142,7 @@ def _decision(decided: Decided, a: int) -> str:
 
 def _side(file: File) -> Side:
     size = (file.width, file.height) if file.width and file.height else None
-    return Side(file.id, words.name(file.path), size)
+    return Side(file.id, words.name(file.path), size, words.thumb(file.id, file.sha256))
 
 
 def _photo(request: Request, name: str) -> int:

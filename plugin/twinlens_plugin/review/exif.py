@@ -38,7 +38,7 @@ def read(file: BinaryIO) -> Exif:
     logging.getLogger("exifread").disabled = True
     try:
         # Without details: no maker notes, whose readers are the longest and least careful.
-        bounded = cast(BinaryIO, _Bounded(file))
+        bounded = cast("BinaryIO", _Bounded(file))
         tags = exifread.process_file(bounded, details=False, extract_thumbnail=False)
         return Exif({name: words for name, say in _FACTS.items() if (words := _said(say, tags))})
     except Exception:  # noqa: BLE001  struct, index, unicode, recursion: a hostile file chooses which

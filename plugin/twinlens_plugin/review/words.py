@@ -43,6 +43,7 @@ def add_to(environment: Environment) -> None:
         plural=output.plural,
         said=said,
         sure=sure,
+        thumb=thumb,
     )
 
 
@@ -82,6 +83,13 @@ def by(width: int | None, height: int | None) -> str:
 def shot_bytes(shot: Shot) -> int:
     """Return what all files of a shot take."""
     return sum(photo.size for photo in shot.photos)
+
+
+def thumb(file_id: int, sha256: bytes) -> str:
+    """Return the address of a thumbnail, which a browser keeps: other bytes have another one."""
+    from twinlens_plugin.review.pictures import version  # which needs the templates that need us
+
+    return f"/photos/{file_id}/thumb?v={version(sha256)}"
 
 
 def date(photo: Photo) -> str:

@@ -20,7 +20,9 @@ import httpx
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
+from playwright.sync_api import Browser, sync_playwright
 
+from tests.plugin.review.looking import Eyes, launched
 from twinlens.catalogue import Catalogue
 from twinlens.library import Library
 
@@ -230,3 +232,24 @@ def serve() -> Iterator[Serve]:
             return running.enter_context(Page(library, options))
 
         yield start
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """Debian's Chromium, for the tests of one module: Playwright holds the thread's event loop."""
+    with sync_playwright() as playwright:
+        browser = launched(playwright)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def eyes(chromium: Browser) -> Iterator[Eyes]:
+    """Look at pages: ``eyes.open(page, "/")``. Nothing may be said on their consoles.
+
+    A test that provokes errors empties ``eyes.complaints`` itself.
+    """
+    opened = Eyes(chromium)
+    yield opened
+    opened.close()
+    assert opened.complaints == []

@@ -1,7 +1,7 @@
 // Comparing two photos: side by side, swipe, blink, overlay, difference; zoomed and moved in step. On a page of
 // its own, or in a dialog over the list, where the photos of the group follow one another.
 
-import { fetchFragment, openDialog, Refused, say, undoLast } from "./base.js";
+import { fetchFragment, openDialog, Refused, say, toast, undoLast } from "./base.js";
 import { decide } from "./deciding.js";
 import { around, corners } from "./geometry.js";
 import { onKeys } from "./keys.js";
@@ -273,12 +273,12 @@ class Theatre {
     for (const control of root.querySelectorAll("[data-step]")) control.hidden = this.#photos.length < 3;
     root.addEventListener("click", (event) => this.#press(event));
     await this.#compare.start();
-    if (focused) root.querySelector(`#${CSS.escape(focused)}`)?.focus();
+    if (focused) root.querySelector(`#${CSS.escape(focused)}`)?.focus({ preventScroll: true });
     if (this.#dialog.open) say(`${other.name}. ${root.querySelector(".relation").textContent.trim()}`);
   }
 
   refit() {
-    this.#dialog.querySelector(".stage").focus();
+    this.#dialog.querySelector(".stage").focus({ preventScroll: true });
   }
 
   stop() {
@@ -308,7 +308,7 @@ class Theatre {
   async #step(step) {
     const next = this.#at + step;
     if (next < 1 || next >= this.#photos.length) {
-      say(step > 0 ? "That was the last photo of the group." : "That is the first photo beside the keeper.");
+      toast(step > 0 ? "That was the last photo of the group." : "That is the first one beside the keeper.", { seconds: 3 });
       return;
     }
     this.#at = next;

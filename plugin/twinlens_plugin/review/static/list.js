@@ -64,7 +64,7 @@ async function toGroup(step) {
   const group = groupNow();
   const next = group ? await groupBeside(group, step) : firstVisible();
   if (next) focusPhoto(photosOf(next)[0]);
-  else say(step > 0 ? "That was the last group." : "That is the first group.");
+  else toast(step > 0 ? "That was the last group." : "That is the first group.", { seconds: 3 });
 }
 
 function firstVisible() {
@@ -378,7 +378,7 @@ function start() {
     ArrowRight: () => toPhoto(1), ArrowLeft: () => toPhoto(-1),
     Home: () => { focusPhoto(list.querySelector(".photo")); scrollTo(0, 0); },
     Enter: onCurrent((_group, photo) => compare(photo)),
-    K: onCurrent((group, photo) => (photo === photosOf(group)[0] ? say("It is kept already.") : keep(group, photo))),
+    K: onCurrent((group, photo) => (photo === photosOf(group)[0] ? toast("It is kept already.", { seconds: 3 }) : keep(group, photo))),
     N: onCurrent(apart),
     "Shift+N": onCurrent(apartAll),
     E: onCurrent(same),
