@@ -152,7 +152,9 @@ def test_a_script_takes_as_many_photos_as_nautilus_can_name(
 ):
     """128 KiB of names: Linux starts no program with a longer variable."""
     length = len(os.fsencode(built.photos)) + 66
-    photos = [built.photos / f"{'x' * 60}{number}" for number in range(100, 120_000 // length + 100)]
+    photos = [
+        built.photos / f"{'x' * 60}{number}" for number in range(100, 120_000 // length + 100)
+    ]
     as_nautilus(scripts / "Find duplicates of these", *photos)
     assert f"{len(photos):,} photos are not in the library" in opened(shown)
 
