@@ -2,4 +2,4 @@
 max_line_length = 105
 std = "lua54"
 files["lua"] = { std = "min" }
-files["lightroom"] = { std = "lua51", read_globals = { "import", "_PLUGIN" } }
+files["lightroom"] = { std = "lua51", read_globals = { "import", "WIN_ENV" } }

@@ -10,6 +10,7 @@ from twinlens_plugin.dam.integration import Integration
 INTEGRATIONS: Mapping[str, str] = {
     "geeqie": "twinlens_plugin.dam.geeqie",
     "darktable": "twinlens_plugin.dam.darktable",
+    "lightroom": "twinlens_plugin.dam.lightroom",
     "digikam": "twinlens_plugin.dam.digikam",
     "nautilus": "twinlens_plugin.dam.nautilus",
 }

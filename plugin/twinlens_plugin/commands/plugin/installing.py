@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -50,9 +51,21 @@ def _options(function: Function) -> Function:
 
 @click.command("install", cls=Command)
 @click.option("--anyway", is_flag=True, help="Install for programs that are not found here too.")
+@click.option(
+    "--to",
+    type=click.Path(path_type=Path, file_okay=False, readable=False),
+    metavar="DIR",
+    help="Write to DIR, for a program of another computer: lightroom.",
+)
 @_options
 def install(
-    names: tuple[str, ...], session: Session, *, anyway: bool, force: bool, dry_run: bool
+    names: tuple[str, ...],
+    to: Path | None,
+    session: Session,
+    *,
+    anyway: bool,
+    force: bool,
+    dry_run: bool,
 ) -> int:
     """Put twinlens into a photo manager or file manager: NAME is one of "twinlens plugin list".
 
@@ -66,8 +79,11 @@ def install(
       twinlens plugin install
       twinlens plugin install geeqie --dry-run
       twinlens plugin install digikam --library ~/photos/library
+      twinlens plugin install lightroom --to ~/Desktop
     """
-    machine = Machine(dict(os.environ))
+    if to is not None and set(names) != {"lightroom"}:
+        raise click.UsageError("--to is for lightroom alone: the others have one place each.")
+    machine = Machine(dict(os.environ), to=to.absolute() if to else None)
     chosen = _chosen(machine, names, anyway=anyway)
     installer = Installer(machine, open_record(), force=force, dry_run=dry_run)
     call = call_for(session, machine.environ, sys.argv[0])
