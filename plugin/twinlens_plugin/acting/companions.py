@@ -49,17 +49,18 @@ def xmp_sidecars(photo: bytes, style: str) -> list[bytes]:
     """Return the XMP sidecars that speak of a photo; where there are none, the one to make.
 
     ``style``: ``name`` makes ``photo.jpg.xmp``, ``stem`` makes ``photo.xmp`` unless another photo has
-    that stem. An existing ``photo.xmp`` beside RAW + JPEG is the RAW's, as Lightroom has it.
+    that stem. ``photo.xmp`` beside RAW + JPEG is the RAW's, as Lightroom has it.
     """
     folder, name = os.path.split(photo)
     stem = os.path.splitext(name)[0]
     names = os.listdir(folder)
     mine = [found for found in names if _is_of(found, name, (b".xmp",))]
     others = _others_of_stem(names, name, stem)
-    if not others or (is_raw(name) and not any(map(is_raw, others))):
+    owns = not others or (is_raw(name) and not any(map(is_raw, others)))
+    if owns:
         mine += [found for found in names if _is_of(found, stem, (b".xmp",))]
     if not mine:
-        mine = [(stem if style == "stem" and not others else name) + b".xmp"]
+        mine = [(stem if style == "stem" and owns else name) + b".xmp"]
     return [os.path.join(folder, found) for found in mine]
 
 

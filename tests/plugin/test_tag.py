@@ -1,0 +1,291 @@
+"""twinlens tag: what XMP sidecars say of groups, and how it is taken back."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.plugin.acting import state
+from tests.plugin.conftest import Built, Cli
+from tests.plugin.test_xmp import DARKTABLE, JPEG, tagged, tags
+from twinlens import relations
+from twinlens.relations import BURST, COPY, Detail, Relation
+
+pytestmark = pytest.mark.skipif(not shutil.which("exiftool"), reason="needs exiftool")
+
+ALL = ("--with", "keywords,rating,label")
+
+
+@pytest.fixture(autouse=True)
+def home(own_home: Path) -> Path:
+    """A home of the test's own."""
+    return own_home
+
+
+@pytest.fixture
+def pair(built: Built) -> tuple[Path, Path]:
+    """A keeper and a copy of it that could go."""
+    keeper = built.photo("2024/k.jpg", data=JPEG, pixels=(400, 300))
+    spare = built.photo("web/s.jpg", data=JPEG + b"\0", pixels=(200, 150))
+    relate(built, keeper, spare, COPY)
+    return keeper, spare
+
+
+def relate(built: Built, a: Path, b: Path, kind: str) -> None:
+    """Store what a comparison of two photos found."""
+    low, high = sorted((built.content_id(a), built.content_id(b)))
+    with built.catalogue.write_tx() as tx:
+        relations.store(tx, Relation(low, high, kind, 0.99, Detail(kind), 1))
+
+
+def sidecar(photo: Path) -> Path:
+    """Return the sidecar that is made for a photo."""
+    return photo.with_name(photo.name + ".xmp")
+
+
+def group(twinlens: Cli) -> str:
+    """Return the name of the one group."""
+    (found,) = twinlens.json("duplicates")
+    return str(found["group"])
+
+
+def test_without_yes_each_sidecar_is_listed_and_nothing_written(
+    built: Built, pair: tuple[Path, Path], twinlens: Cli
+):
+    """The dry run names files, parts, and how to do it."""
+    before = state(built.photos)
+    text = twinlens("tag").stdout
+    assert state(built.photos) == before
+    assert text.splitlines() == [
+        f"would tag  {sidecar(pair[0])}  (keeper)",
+        f"would tag  {sidecar(pair[1])}  (spare)",
+        "2 photos would be tagged.",
+        "This was a dry run. To do it, add --yes.",
+    ]
+
+
+def test_groups_are_said_in_keywords_and_undone(
+    built: Built, pair: tuple[Path, Path], twinlens: Cli
+):
+    """Photos are not written to; undo removes what was made; keywords are what is written by itself."""
+    before = state(built.photos)
+    name = group(twinlens)
+    assert "2 photos tagged." in twinlens("tag", "--yes").stdout
+    now = state(built.photos)
+    assert {path: look for path, look in now.items() if path in before} == before
+    for photo, role in zip(pair, ("keeper", "spare"), strict=True):
+        found = tags(sidecar(photo))
+        assert found["HierarchicalSubject"] == [f"twinlens|duplicates|{name}", f"twinlens|{role}"]
+        assert found["Subject"] == [name, role]
+        assert not {"Rating", "Label", "PickLabel"} & {*found}
+    twinlens("undo")
+    assert state(built.photos) == before
+
+
+def test_a_second_run_has_nothing_to_do(built: Built, pair: tuple[Path, Path], twinlens: Cli):
+    """Neither does it write, nor does a dry run say that it would."""
+    twinlens("tag", *ALL, "--yes")
+    before = state(built.photos)
+    for options in ((), ("--yes",)):
+        text = twinlens("tag", *ALL, *options).stdout
+        assert "2 done already." in text
+        assert "There is nothing to do." in text
+    assert state(built.photos) == before
+
+
+def test_what_could_go_is_rejected_and_a_keeper_is_not_lowered(
+    built: Built, pair: tuple[Path, Path], twinlens: Cli
+):
+    """Also for digiKam, by its own tag; colours by both."""
+    for photo in pair:
+        sidecar(photo).write_bytes(DARKTABLE)
+    twinlens("tag", *ALL, "--yes")
+    keeper, spare = (tags(sidecar(photo)) for photo in pair)
+    assert (keeper["Rating"], keeper["Label"], keeper["ColorLabel"]) == (3, "Green", 4)
+    assert (spare["Rating"], spare["Label"], spare["ColorLabel"]) == (-1, "Red", 1)
+    assert spare["PickLabel"] == 1
+    assert "PickLabel" not in keeper
+    assert spare["HistoryParams"] == "0000803f"
+    assert spare["TagsList"][0] == "places/sea"
+    assert spare["TagsList"][-1] == "twinlens/spare"
+
+
+def test_a_label_that_somebody_gave_stays(pair: tuple[Path, Path], twinlens: Cli):
+    """Red of the photographer's own is not taken for ours either, when tags are cleared."""
+    keeper, spare = pair
+    for photo, label in ((keeper, "Blue"), (spare, "Red")):
+        sidecar(photo).write_bytes(DARKTABLE)
+        tagged(sidecar(photo), f"-XMP-xmp:Label={label}")
+    twinlens("tag", *ALL, "--yes")
+    assert tags(sidecar(keeper))["Label"] == "Blue"
+    twinlens("tag", "--clear", "--yes")
+    assert [tags(sidecar(photo))["Label"] for photo in pair] == ["Blue", "Red"]
+
+
+def test_clear_takes_out_what_tag_wrote(built: Built, pair: tuple[Path, Path], twinlens: Cli):
+    """Keywords, labels, and ratings, which become what they were; sidecars made for it go; undo works."""
+    keeper, spare = pair
+    sidecar(spare).write_bytes(DARKTABLE)
+    before = state(built.photos)
+    twinlens("tag", *ALL, "--yes")
+    tagged_state = state(built.photos)
+    text = twinlens("tag", "--clear").stdout
+    assert f"would clear  {sidecar(keeper)}" in text
+    assert state(built.photos) == tagged_state
+    assert "2 photos cleared." in twinlens("tag", "--clear", "--yes").stdout
+    assert not sidecar(keeper).exists()
+    found = tags(sidecar(spare))
+    assert (found["Subject"], found["Rating"], found["TagsList"]) == ("sea", 3, "places/sea")
+    assert not {"Label", "ColorLabel", "PickLabel"} & {*found}
+    assert "nothing to do" in twinlens("tag", "--clear").stdout
+    twinlens("undo")
+    assert state(built.photos) == tagged_state
+    twinlens("undo")
+    assert state(built.photos) == before
+
+
+def test_clear_is_for_a_folder_or_for_one_field(
+    built: Built, pair: tuple[Path, Path], twinlens: Cli
+):
+    """With a FOLDER only what lies below it; with --with only that."""
+    twinlens("tag", *ALL, "--yes")
+    twinlens("tag", "--clear", built.photos / "web", "--with", "rating", "--yes")
+    keeper, spare = (tags(sidecar(photo)) for photo in pair)
+    assert "Rating" not in spare
+    assert spare["Label"] == "Red"
+    assert keeper["Label"] == "Green"
+    assert (
+        "--clear takes FOLDERs and --with"
+        in twinlens("tag", "--clear", "--limit", 3, code=2).stderr
+    )
+
+
+def test_a_photo_that_is_no_longer_to_spare_gets_its_rating_back(
+    built: Built, pair: tuple[Path, Path], twinlens: Cli
+):
+    """Another keeper was chosen: parts are exchanged, and nothing of before is left."""
+    keeper, spare = pair
+    for photo in pair:
+        sidecar(photo).write_bytes(DARKTABLE)
+    twinlens("tag", *ALL, "--yes")
+    twinlens("decide", "--keep", spare, keeper, spare)
+    twinlens("tag", *ALL, "--yes")
+    now = {photo: tags(sidecar(photo)) for photo in pair}
+    assert (now[spare]["Rating"], now[spare]["Label"]) == (3, "Green")
+    assert (now[keeper]["Rating"], now[keeper]["Label"]) == (-1, "Red")
+    assert "twinlens|spare" not in now[spare]["HierarchicalSubject"]
+    assert "spare" not in now[spare]["Subject"]
+
+
+def test_tags_of_a_group_that_is_another_now_are_exchanged(
+    built: Built, pair: tuple[Path, Path], twinlens: Cli
+):
+    """A photo more makes a group of another name; one's own keywords stay."""
+    keeper, spare = pair
+    first = group(twinlens)
+    sidecar(spare).write_bytes(DARKTABLE)
+    twinlens("tag", "--yes")
+    more = built.photo("web/t.jpg", data=JPEG + b"\0\0", pixels=(100, 75))
+    relate(built, keeper, more, COPY)
+    relate(built, spare, more, COPY)
+    twinlens("tag", "--yes")
+    second = group(twinlens)
+    assert tags(sidecar(spare))["Subject"] == ["sea", "spare", second]
+    assert first not in str(tags(sidecar(keeper)))
+
+
+def test_keywords_of_twinlens_choose_no_keeper(
+    built: Built, twinlens: Cli, pair: tuple[Path, Path]
+):
+    """Else the second run would exchange the parts that the first one gave."""
+    keeper, spare = (
+        built.photo(f"{name}.jpg", data=JPEG + name.encode()) for name in ("later", "a")
+    )
+    relate(built, keeper, spare, COPY)
+    os.utime(spare, ns=(1, 10**18))
+    built.record(spare)
+    built.commit(spare)
+    sidecar(keeper).write_bytes(DARKTABLE)
+    twinlens("tag", "--yes")
+    assert "twinlens|keeper" in tags(sidecar(keeper))["HierarchicalSubject"]
+    assert "There is nothing to do." in twinlens("tag", "--yes").stdout
+
+
+def test_bursts_are_tagged_as_groups_without_parts(built: Built, twinlens: Cli):
+    """Nothing of them is to go: no spare, no keeper, no rating."""
+    a, b = (built.photo(f"{name}.jpg", data=JPEG + name.encode()) for name in "ab")
+    relate(built, a, b, BURST)
+    assert "0 photos would be tagged." in twinlens("tag").stdout
+    twinlens("tag", "--kind", "burst", *ALL, "--yes")
+    found = tags(sidecar(a))
+    assert found["HierarchicalSubject"].startswith("twinlens|bursts|")
+    assert not {"Rating", "Label"} & {*found}
+    twinlens("tag", "--clear", "--yes")
+    assert not sidecar(a).exists()
+
+
+def test_raw_and_jpeg_of_one_shot(built: Built, twinlens: Cli, monkeypatch: pytest.MonkeyPatch):
+    """photo.xmp is the RAW file's, as Lightroom has it; the JPEG gets one of its own name."""
+    monkeypatch.setenv("TWINLENS_SIDECAR_STYLE", "stem")
+    names = ("1/x.cr2", "1/x.jpg", "2/x.cr2", "2/x.jpg")
+    for name in names:
+        built.photo(name, data=b"raw" if name.endswith("2") else JPEG)
+    (built.photos / "1" / "x.xmp").write_bytes(DARKTABLE)
+    before = state(built.photos)
+    twinlens("tag", "--yes")
+    made = sorted(str(path.relative_to(built.photos)) for path in built.photos.rglob("*.xmp"))
+    assert made == ["1/x.jpg.xmp", "1/x.xmp", "2/x.jpg.xmp", "2/x.xmp"]
+    assert "twinlens|keeper" in tags(built.photos / "1" / "x.xmp")["HierarchicalSubject"]
+    assert "twinlens|spare" in tags(built.photos / "2" / "x.jpg.xmp")["HierarchicalSubject"]
+    twinlens("undo")
+    assert state(built.photos) == before
+
+
+def test_the_json_has_the_fields_of_apply(pair: tuple[Path, Path], twinlens: Cli):
+    """And the sidecars; of what is cleared there is no group."""
+    name = group(twinlens)
+    first, second, total = twinlens.json("tag")
+    assert first == {
+        "path": str(pair[0]),
+        "keeper": str(pair[0]),
+        "group": name,
+        "action": "tag",
+        "outcome": "would",
+        "reason": None,
+        "sidecars": [{"path": str(sidecar(pair[0]))}],
+    }
+    assert second["sidecars"] == [{"path": str(sidecar(pair[1]))}]
+    assert (total["would"], total["run"]) == (2, None)
+    twinlens("tag", "--yes")
+    cleared = twinlens.json("tag", "--clear")
+    assert (cleared[0]["keeper"], cleared[0]["group"]) == (None, None)
+
+
+def test_a_malformed_sidecar_stays_and_is_said(pair: tuple[Path, Path], twinlens: Cli):
+    """The others are tagged."""
+    sidecar(pair[1]).write_bytes(b"<x:xmpmeta><broken")
+    for options in ((), ("--yes",)):
+        result = twinlens("tag", *options, code=1)
+        assert f"{sidecar(pair[1])}: stays as it is: exiftool wrote no sidecar" in result.stderr
+    assert sidecar(pair[1]).read_bytes() == b"<x:xmpmeta><broken"
+    assert sidecar(pair[0]).exists()
+
+
+def test_what_cannot_be_written_is_said(pair: tuple[Path, Path], twinlens: Cli):
+    """A field that is none; exiftool missing is one line with the package."""
+    assert "'stars' cannot be written" in twinlens("tag", "--with", "stars", code=2).stderr
+
+
+def test_without_exiftool_the_cure_is_named(
+    pair: tuple[Path, Path], twinlens: Cli, monkeypatch: pytest.MonkeyPatch
+):
+    """Before anything is done."""
+    monkeypatch.setenv("PATH", "/nowhere")
+    for options in ((), ("--yes",), ("--clear",)):
+        result = twinlens("tag", *options, code=1)
+        assert "exiftool is not installed" in result.stderr
+        assert "apt install libimage-exiftool-perl" in result.stderr
+        assert len(result.stderr.splitlines()) == 1
