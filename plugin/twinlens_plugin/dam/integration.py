@@ -27,6 +27,8 @@ class Call:
     """
     options: tuple[str, ...] = ()
     """``--library DIR`` and ``--config FILE``, absolute, where they are not the defaults."""
+    to: Path | None = None
+    """A folder, absolute, to write what is carried to another computer."""
 
     def words(self, *command: str) -> list[str]:
         """Return the words that start a command, as ``words("similar", "--geeqie")``.
@@ -124,7 +126,7 @@ class Integration(ABC):
     def pieces(self, machine: Machine, call: Call) -> Sequence[Piece]:
         """Return all that should be on disk. Paths are absolute."""
 
-    def advice(self, machine: Machine) -> Sequence[str]:  # noqa: ARG002
+    def advice(self, machine: Machine, call: Call) -> Sequence[str]:  # noqa: ARG002
         """Return what the user still has to do or know, a line each; said after an install."""
         return ()
 

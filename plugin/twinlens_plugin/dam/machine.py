@@ -20,8 +20,6 @@ class Machine:
 
     environ: Mapping[str, str]
     platform: str = sys.platform
-    to: Path | None = None
-    """Where to write what is carried to another computer: absolute."""
 
     @property
     def home(self) -> Path:

@@ -125,7 +125,11 @@ def _as_json(record: Record) -> dict[str, Any]:
         ],
         "folders": list(map(str, record.folders)),
         "calls": {
-            name: {"program": call.program, "options": call.options}
+            name: {
+                "program": call.program,
+                "options": call.options,
+                "to": None if call.to is None else str(call.to),
+            }
             for name, call in record.calls.items()
         },
     }
@@ -146,7 +150,11 @@ def _from_json(
         for item in stored["written"]
     ]
     calls = {
-        name: Call(tuple(item["program"]), tuple(item["options"]))
+        name: Call(
+            tuple(item["program"]),
+            tuple(item["options"]),
+            Path(item["to"]) if item.get("to") else None,
+        )
         for name, item in stored["calls"].items()
     }
     return (

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from twinlens_plugin import output
 from twinlens_plugin.dam import registry
 from twinlens_plugin.dam.calling import call_for
 from twinlens_plugin.dam.installing import LEFT, REMOVED, UPDATED, WROTE, Installer, Outcome
-from twinlens_plugin.dam.integration import Integration
+from twinlens_plugin.dam.integration import Call, Integration
 from twinlens_plugin.dam.machine import Machine
 from twinlens_plugin.dam.record import Record
 from twinlens_plugin.errors import IntegrationError
@@ -83,13 +84,18 @@ def install(
     """
     if to is not None and set(names) != {"lightroom"}:
         raise click.UsageError("--to is for lightroom alone: the others have one place each.")
-    machine = Machine(dict(os.environ), to=to.absolute() if to else None)
-    chosen = _chosen(machine, names, anyway=anyway)
-    installer = Installer(machine, open_record(), force=force, dry_run=dry_run)
-    call = call_for(session, machine.environ, sys.argv[0])
-    return _each(session, chosen, lambda one: installer.install(one, call), dry_run=dry_run) or (
-        _advise(session, machine, chosen, dry_run=dry_run)
-    )
+    machine, record = Machine(dict(os.environ)), open_record()
+    installer = Installer(machine, record, force=force, dry_run=dry_run)
+    plain = call_for(session, machine.environ, sys.argv[0])
+    # Where one was written elsewhere, that is where it is kept up to date.
+    carried = {name: call.to for name, call in record.calls.items() if call.to}
+    if to is not None:
+        carried[names[0]] = to.absolute()
+    chosen = _chosen(machine, names, anyway=anyway or (bool(names) and set(names) <= set(carried)))
+    calls = {one.name: replace(plain, to=carried.get(one.name)) for one in chosen}
+    return _each(
+        session, chosen, lambda one: installer.install(one, calls[one.name]), dry_run=dry_run
+    ) or _advise(session, machine, calls, dry_run=dry_run)
 
 
 @click.command("remove", cls=Command)
@@ -158,12 +164,10 @@ def _each(
     return code
 
 
-def _advise(
-    session: Session, machine: Machine, chosen: Iterable[Integration], *, dry_run: bool
-) -> int:
+def _advise(session: Session, machine: Machine, calls: Mapping[str, Call], *, dry_run: bool) -> int:
     if not dry_run and not session.as_json:
-        for one in chosen:
-            for line in one.advice(machine):
+        for one in map(registry.get, calls):
+            for line in one.advice(machine, calls[one.name]):
                 output.remark(f"{one.title}: {line}")
     return 0
 

@@ -46,7 +46,7 @@ class Darktable(Integration):
         line = Lines(settings(machine) / "luarc", ('require "twinlens.twinlens"',))
         return [*own, *shared, installed, line]
 
-    def advice(self, machine: Machine) -> Sequence[str]:  # noqa: ARG002
+    def advice(self, machine: Machine, call: Call) -> Sequence[str]:  # noqa: ARG002
         """Say where it is found."""
         return (
             "start it again: panel twinlens, right of the lighttable; a button in the panel select.",

@@ -45,7 +45,7 @@ class DigiKam(Integration):
         ]
         return [*entries, desktop.icon(machine), *kept.files]
 
-    def advice(self, machine: Machine) -> Sequence[str]:  # noqa: ARG002
+    def advice(self, machine: Machine, call: Call) -> Sequence[str]:  # noqa: ARG002
         """Say where the entries are."""
         return ("choose photos, then Open With in the context menu.",)
 

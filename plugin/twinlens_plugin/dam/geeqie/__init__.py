@@ -34,7 +34,7 @@ class Geeqie(Integration):
         ]
         return [*entries, desktop.icon(machine)]
 
-    def advice(self, machine: Machine) -> Sequence[str]:  # noqa: ARG002
+    def advice(self, machine: Machine, call: Call) -> Sequence[str]:  # noqa: ARG002
         """Say where the entries are."""
         return ("start it again; the entries are in its menu Plugins. Keys: Edit > Preferences.",)
 

@@ -39,36 +39,34 @@ class Lightroom(Integration):
     cure = "It runs on macOS and Windows: write its plug-in to a folder with --to DIR"
 
     def found(self, machine: Machine) -> Found | None:
-        """Look for the folder of its settings; where the plug-in goes elsewhere, that is enough."""
-        if machine.to is not None:
-            return Found(folder=machine.to)
+        """Look for the folder of its settings."""
         settings = _settings(machine)
         return Found(folder=settings) if settings is not None and settings.is_dir() else None
 
     def pieces(self, machine: Machine, call: Call) -> Sequence[Piece]:
         """Return the files of the plug-in. Lightroom loads modules from one folder, not from below."""
-        folder = plugin_folder(machine)
+        folder = plugin_folder(machine, call)
         return [
             *(File(folder / name, luacode.module("lightroom", name)) for name in _OWN),
             *(File(folder / name, luacode.module("lua", name)) for name in _SHARED),
             File(folder / "installed.lua", luacode.installed(call)),
         ]
 
-    def advice(self, machine: Machine) -> Sequence[str]:
+    def advice(self, machine: Machine, call: Call) -> Sequence[str]:
         """Say how Lightroom comes to know it, and where its entries are."""
         entries = "its entries are in the menu Library > Plug-in Extras."
-        if machine.to is None and _settings(machine) is not None:
+        if call.to is None and _settings(machine) is not None:
             return (f"start it again; {entries}",)
         return (
-            f"add the folder {plugin_folder(machine)} in File > Plug-in Manager > Add; {entries}",
+            f"add the folder {plugin_folder(machine, call)} in File > Plug-in Manager > Add; {entries}",
             "on another computer: copy the folder there, and set the program in the Plug-in Manager.",
         )
 
 
-def plugin_folder(machine: Machine) -> Path:
+def plugin_folder(machine: Machine, call: Call) -> Path:
     """Return where the plug-in is written."""
-    if machine.to is not None:
-        return machine.to / PLUGIN
+    if call.to is not None:
+        return call.to / PLUGIN
     settings = _settings(machine)
     return (settings / "Modules" if settings else machine.data_home / "twinlens") / PLUGIN
 

@@ -34,7 +34,7 @@ class Nautilus(Integration):
             for name, question in _SCRIPTS.items()
         ]
 
-    def advice(self, machine: Machine) -> Sequence[str]:  # noqa: ARG002
+    def advice(self, machine: Machine, call: Call) -> Sequence[str]:  # noqa: ARG002
         """Say where the scripts are."""
         return ("choose photos, then Scripts > twinlens in the context menu.",)
 
