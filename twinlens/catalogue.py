@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
@@ -51,7 +52,7 @@ class Catalogue:
                 f"{path.parent}: no library here yet. Make one: twinlens scan FOLDER"
             )
         # Not mode=ro: a reader that comes first after a crash must be able to recover the WAL.
-        catalogue = cls(path, _connect(path))
+        catalogue = cls(path, _connect_frozen(path) if _is_frozen(path) else _connect(path))
         catalogue._connection.execute("PRAGMA query_only = ON")
         return catalogue
 
@@ -161,6 +162,42 @@ def _connect(path: Path) -> sqlite3.Connection:
         raise _cannot_open(path, error) from error
     try:
         _prepare(connection, path)
+    except sqlite3.DatabaseError as error:
+        connection.close()
+        raise _cannot_open(path, error) from error
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _is_frozen(path: Path) -> bool:
+    """Tell whether nobody can write here, nor left anything in the log: a backup, a snapshot, a disc.
+
+    In WAL mode SQLite opens no file beside which it may not make others, unless it is told that
+    nothing ever changes (https://www.sqlite.org/wal.html, section 'Read-Only Databases').
+    """
+    if os.access(path.parent, os.W_OK):
+        return False
+    log = path.with_name(path.name + "-wal")
+    return not (log.exists() and log.stat().st_size)
+
+
+def _connect_frozen(path: Path) -> sqlite3.Connection:
+    """Return a connection to a catalogue that never changes."""
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?immutable=1", uri=True, isolation_level=None
+    )
+    try:
+        connection.row_factory = sqlite3.Row
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        _refuse_foreign(path, connection, version)
+        _refuse_newer(path, version)
+        if version < VERSION:
+            raise CatalogueError(
+                f"{path}: written by an older twinlens, and read-only, so that it cannot be brought"
+                " up to date. Copy the library to a disk that can be written."
+            )
     except sqlite3.DatabaseError as error:
         connection.close()
         raise _cannot_open(path, error) from error

@@ -442,3 +442,21 @@ def test_numbers_are_never_used_twice(catalogue: Catalogue):
     for table in ("roots", "contents", "files", "log", "events"):
         sql = catalogue.value("SELECT sql FROM sqlite_master WHERE name = ?", (table,))
         assert "AUTOINCREMENT" in sql, table
+
+
+def test_a_folder_that_nobody_can_write(library: Library, catalogue: Catalogue):
+    """A backup on a read-only disk can be asked, as it is; to be written, it says what is wrong."""
+    with catalogue.write_tx() as tx:
+        set_meta(tx, "said", "before")
+    catalogue.close()
+    mount = ["mount", "--bind", library.folder, library.folder]
+    if subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("may not mount")
+    try:
+        subprocess.run(["mount", "-o", "remount,ro,bind", library.folder], check=True)
+        with Catalogue.open_to_read(library.catalogue) as reader:
+            assert reader.meta("said") == "before"
+        with pytest.raises(CatalogueError, match="Check the disk and its permissions"):
+            Catalogue.open(library.catalogue)
+    finally:
+        subprocess.run(["umount", library.folder], check=True)

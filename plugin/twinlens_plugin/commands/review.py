@@ -32,7 +32,7 @@ def command(port: int | None, session: Session, *, no_browser: bool) -> None:
     with session.open_to_read():
         pass  # what is wrong with the library is said here, not in the browser
     from twinlens_plugin.review.app import create_app
-    from twinlens_plugin.review.server import HOST, bind, serve
+    from twinlens_plugin.review.server import HOST, Server, bind
     from twinlens_plugin.review.state import State
     from twinlens_plugin.review.terminal import on_enter
 
@@ -42,16 +42,17 @@ def command(port: int | None, session: Session, *, no_browser: bool) -> None:
     def address() -> str:
         return f"http://{HOST}:{state.port}/?token={state.tokens.new_token()}"
 
-    first = address()
-    if session.as_json:
-        output.write_json({"url": first, "port": state.port, "pid": os.getpid()})
-    else:
-        output.write_lines([first])
-        on_enter(lambda: output.write_lines([address()]))
-    if not no_browser and _has_screen():
-        _open(first)
-    with listening:
-        serve(create_app(state), listening)
+    server = Server(create_app(state))
+    with listening, server.ended_by_signals():
+        first = address()
+        if session.as_json:
+            output.write_json({"url": first, "port": state.port, "pid": os.getpid()})
+        else:
+            output.write_lines([first])
+            on_enter(lambda: output.write_lines([address()]))
+        if not no_browser and _has_screen():
+            _open(first)
+        server.run(sockets=[listening])
 
 
 def _has_screen() -> bool:

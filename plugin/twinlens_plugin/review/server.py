@@ -49,34 +49,33 @@ def _cannot_bind(port: int, error: OSError) -> ServerError:
     )
 
 
-def serve(app: ASGIApp, listening: socket.socket) -> None:
-    """Serve until Ctrl-C or SIGTERM."""
-    # What goes wrong within a request is said by the application, in one line. What is left are
-    # clients that hang up.
-    logging.getLogger("uvicorn").addHandler(logging.NullHandler())
-    logging.getLogger("uvicorn").propagate = False
-    config = uvicorn.Config(
-        app,
-        loop="asyncio",
-        http="h11",
-        ws="none",
-        lifespan="on",
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        backlog=BACKLOG,
-        timeout_graceful_shutdown=GRACE_SECONDS,
-    )
-    _Server(config).run(sockets=[listening])
+class Server(uvicorn.Server):
+    """A quiet server that ends in good order, and takes signals from before it runs."""
 
-
-class _Server(uvicorn.Server):
-    """A server that does not raise the signal once more after it ended in good order."""
+    def __init__(self, app: ASGIApp) -> None:
+        # What goes wrong within a request is said by the application, in one line. What is left
+        # are clients that hang up, or speak no HTTP.
+        logger = logging.getLogger("uvicorn")
+        logger.addHandler(logging.NullHandler())
+        logger.propagate = False
+        config = uvicorn.Config(
+            app,
+            loop="asyncio",
+            http="h11",
+            ws="none",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            backlog=BACKLOG,
+            timeout_graceful_shutdown=GRACE_SECONDS,
+        )
+        super().__init__(config)
 
     @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Let Ctrl-C and SIGTERM end it."""
+    def ended_by_signals(self) -> Iterator[None]:
+        """Let Ctrl-C and SIGTERM end it: enter this before anybody is told that it is there."""
         numbers = (signal.SIGINT, signal.SIGTERM)
         before = [signal.signal(number, self.handle_exit) for number in numbers]
         try:
@@ -84,3 +83,8 @@ class _Server(uvicorn.Server):
         finally:
             for number, handler in zip(numbers, before, strict=True):
                 signal.signal(number, handler)
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Take none: uvicorn would raise them once more at the end."""
+        yield
