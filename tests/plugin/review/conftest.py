@@ -244,10 +244,11 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def eyes(chromium: Browser) -> Iterator[Eyes]:
+def eyes(chromium: Browser, serve: Serve) -> Iterator[Eyes]:
     """Look at pages: ``eyes.open(page, "/")``. Nothing may be said on their consoles.
 
-    A test that provokes errors empties ``eyes.complaints`` itself.
+    A test that provokes errors empties ``eyes.complaints`` itself. Windows close before the servers
+    end (``serve``): a page whose server is gone complains.
     """
     opened = Eyes(chromium)
     yield opened

@@ -84,10 +84,10 @@ class Compare {
     for (const choice of this.#root.querySelectorAll("[name=mode]")) choice.checked = choice.value === name;
     this.#part(".slider").hidden = !(name in SLIDERS);
     this.#part(".blink").hidden = name !== "blink";
-    if (name in SLIDERS) this.#setSlider(...SLIDERS[name]);
     for (const property of ["clip-path", "opacity", "visibility", "filter"]) {
       for (const element of [this.#stage, ...this.#layers.map((layer) => layer.pane)]) element.style.removeProperty(property);
     }
+    if (name in SLIDERS) this.#setSlider(...SLIDERS[name]);
     this.#blink(name === "blink" && !still.matches);
     this.#fit();
   }

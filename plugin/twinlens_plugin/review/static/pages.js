@@ -33,7 +33,7 @@ export class Pages {
 
   /** Whether all there is has been listed. */
   get complete() {
-    return this.all.at(-1)?.dataset.next === undefined;
+    return this.all.at(-1)?.dataset.last !== undefined;
   }
 
   /** Fetch a page's groups if they are not there; done when they are. */
@@ -54,7 +54,7 @@ export class Pages {
 
   /** The places of the pages, to be gone back to. */
   remembered() {
-    return this.all.map((page) => [page.dataset.after, page.dataset.next ?? null, Math.round(page.offsetHeight)]);
+    return this.all.map((page) => [page.dataset.after, page.dataset.next ?? null, page.getBoundingClientRect().height]);
   }
 
   /** Lay out remembered pages below the first one, without their groups. */
@@ -77,8 +77,10 @@ export class Pages {
   async #fetch(page) {
     this.#list.ariaBusy = "true";
     try {
-      const fragment = await fetchFragment(this.#address(page.dataset.after));
+      const until = page.dataset.next;
+      const fragment = await fetchFragment(this.#address(page.dataset.after, until === undefined));
       page.replaceChildren(...(fragment ? fragment.childNodes : []));
+      if (until !== undefined) cut(page, until);
       delete page.dataset.given;
       page.style.removeProperty("height");
       this.#settle(page);
@@ -88,9 +90,10 @@ export class Pages {
     }
   }
 
-  #address(after) {
+  /** A page that was here before is asked for more than it had: groups may have come since. */
+  #address(after, first) {
     const words = new URLSearchParams(this.#query);
-    words.set("n", PAGE_SIZE);
+    words.set("n", first ? PAGE_SIZE : 2 * PAGE_SIZE);
     if (after) words.set("after", after);
     return `/groups?${words}`;
   }
@@ -99,7 +102,8 @@ export class Pages {
   #settle(page) {
     const next = page.querySelector(":scope > .next");
     if (next) page.dataset.next = next.dataset.after;
-    else if (!page.nextElementSibling) delete page.dataset.next;
+    else delete page.dataset.next;
+    page.toggleAttribute("data-last", !next && !page.nextElementSibling);
     next?.remove();
     if (page.dataset.next && !page.nextElementSibling) this.#add(page.dataset.next, null, null);
     this.#observer.observe(page);
@@ -137,6 +141,25 @@ export class Pages {
       page.replaceChildren();
     }
   }
+}
+
+/** Take off a page what belongs to the next one, which begins after the cursor `until`. */
+function cut(page, until) {
+  for (const group of page.querySelectorAll(":scope > .group")) {
+    if (isAfter(group.dataset.cursor, until)) group.remove();
+  }
+  page.querySelector(":scope > .next")?.remove();
+  const next = document.createElement("div");
+  next.className = "next";
+  next.dataset.after = until;
+  page.append(next);
+}
+
+/** Tell which of two cursors comes later: `bytes to win-content-count`, the most bytes first. */
+function isAfter(one, other) {
+  const [won, content, count] = one.split("-").map(Number);
+  const [wonThere, contentThere, countThere] = other.split("-").map(Number);
+  return (wonThere - won || content - contentThere || count - countThere) > 0;
 }
 
 export function ignoreRefused(error) {
