@@ -63,6 +63,7 @@ BENCHMARKS = (
     Benchmark("growth", "Growth: 1,000, 10,000 and 100,000 photos"),
     Benchmark("index", "What the index finds, how fast, at what size", full=("--full",)),
     Benchmark("scale", "A million photos", full=("--full",)),
+    Benchmark("review", "The review page with 100,000 groups"),
     Benchmark("duplicates", "Copies against bursts and look-alikes", needs_data=True),
     Benchmark("grouping", "Groups: what is thrown together wrongly", needs_data=True),
     Benchmark(

@@ -49,10 +49,11 @@ class Poured:
         return int(self.count * COPIES) // 2 + 1
 
 
-def pour(folder: Path, matrix: Vector, *, identical: bool = True) -> Poured:
+def pour(folder: Path, matrix: Vector, *, identical: bool = True, share: float = COPIES) -> Poured:
     """Make a library below ``folder``, one photo for each row of ``matrix`` of shape (N, D).
 
     Row n is the vector of content n + 1. Without ``identical``, none has the bytes of another.
+    ``share``: how much of the library are copies of the rest.
     """
     library = Library(folder / "library")
     library.create()
@@ -69,15 +70,21 @@ def pour(folder: Path, matrix: Vector, *, identical: bool = True) -> Poured:
         )
         root = add_root(catalogue, photos, now=time.time())
         with catalogue.write_tx() as tx:
-            _write(tx, model, root, matrix, identical=identical)
+            _write(tx, model, root, matrix, int(len(matrix) * share), identical=identical)
         catalogue.value("PRAGMA wal_checkpoint(TRUNCATE)")
         return Poured(library, model, root, len(matrix))
 
 
 def _write(
-    tx: sqlite3.Connection, model: Model, root: Root, matrix: Vector, *, identical: bool
+    tx: sqlite3.Connection,
+    model: Model,
+    root: Root,
+    matrix: Vector,
+    copies: int,
+    *,
+    identical: bool,
 ) -> None:
-    count, copies = len(matrix), int(len(matrix) * COPIES)
+    count = len(matrix)
     first = count - copies
     same = [identical and n >= first and n % _IDENTICAL_EACH == 0 for n in range(count)]
     contents = [n - first if same[n] else n for n in range(count)]
