@@ -260,8 +260,7 @@ def _answers(small: Served, large: Served, sizes: Sizes) -> bool:
             [
                 f"Medians of {sizes.runs}, in turns, of a server that has answered before.",
                 "A bare start is `python -c 'import sqlite3'`.",
-                f"Limit: the first byte, of {small.groups:,} groups, within {FIRST_BYTE_LIMIT:g};"
-                + f" the worst is {worst:.2f}.",
+                f"Limit of the first byte: {FIRST_BYTE_LIMIT:g}. The worst is {worst:.2f}.",
             ],
         )
     )
