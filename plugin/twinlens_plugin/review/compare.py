@@ -16,7 +16,6 @@ from twinlens.relations import (
     IDENTICAL,
     PAIR,
     SAME_PIXELS,
-    SIMILAR,
     Relation,
     relation,
 )
@@ -120,8 +119,8 @@ def _transform(found: Relation | None, content: int) -> Transform | None:
 
 def _words(found: Relation | None, decided: str | None) -> list[str]:
     said = [found.detail.words] if found and found.detail.words else []
-    if found and found.kind not in (PAIR, SAME_PIXELS, SIMILAR):
-        said.append(f"one shot: {words.percent(found.probability)} sure")
+    if found and found.kind not in (PAIR, SAME_PIXELS):
+        said.append(f"{words.percent(found.probability)} likely the same shot")
     return [*said, *([decided] if decided else [])]
 
 

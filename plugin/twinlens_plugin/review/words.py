@@ -112,7 +112,11 @@ def sure(member: Member) -> str:
         return ""
     if link.decided:
         return "you decided"
-    return f"{percent(link.strength)} sure" if link.verified else "not verified"
+    if not link.verified:
+        return "not verified"
+    # Of those that are no duplicates the number is how likely they are the same shot after all.
+    words = "likely the same shot" if link.kind in (BURST, SIMILAR) else "sure"
+    return f"{percent(link.strength)} {words}"
 
 
 def doubtful(member: Member) -> bool:

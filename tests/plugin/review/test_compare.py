@@ -145,7 +145,9 @@ def test_as_they_are(eyes: Eyes, page: Page, read: Read):
     window.keyboard.press("l")
     after = corners(window, "b")
     assert after[3] - after[1] > before[3] - before[1]
-    assert after[3] - after[1] == pytest.approx(corners(window, "a")[3] - corners(window, "a")[1], abs=1)
+    assert after[3] - after[1] == pytest.approx(
+        corners(window, "a")[3] - corners(window, "a")[1], abs=1
+    )
 
 
 def test_swipe(eyes: Eyes, page: Page, read: Read):

@@ -39,9 +39,7 @@ def photo(**options: object) -> bytes:
             0xA001: 1,  # sRGB
         }
     )
-    tags.get_ifd(0x8825).update(
-        {1: "S", 2: (33.0, 51.0, 36.0), 3: "E", 4: (151.0, 12.0, 40.0)}
-    )
+    tags.get_ifd(0x8825).update({1: "S", 2: (33.0, 51.0, 36.0), 3: "E", 4: (151.0, 12.0, 40.0)})
     stream = io.BytesIO()
     Image.new("RGB", (40, 30), "red").save(stream, "JPEG", exif=tags)
     return stream.getvalue()
@@ -87,7 +85,8 @@ HOSTILE = {
     "division by zero": tiff((0x829A, 5, 1, 0), (0x829D, 5, 1, 0)),
     "cut off": photo()[:60],
     "nothing": b"",
-    "a HEIC of boxes that hold themselves": (b"\0\0\0\x18ftypheic" + b"\0" * 12 + b"\0\0\0\0meta") * 9,
+    "a HEIC of boxes that hold themselves": (b"\0\0\0\x18ftypheic" + b"\0" * 12 + b"\0\0\0\0meta")
+    * 9,
 }
 
 

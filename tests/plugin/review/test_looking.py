@@ -64,7 +64,9 @@ def test_keep_this_one_instead_and_undo(eyes: Eyes, own: Read, serve: Serve):
     window.keyboard.press("k")
     expect(window.locator(".toast")).to_contain_text("Undo")
     expect(keeper).to_have_attribute("data-name", "photo-0 small.jpg")
-    expect(group_of(window, "photo-0 small.jpg").locator(".reason")).to_have_text("Kept: you chose it")
+    expect(group_of(window, "photo-0 small.jpg").locator(".reason")).to_have_text(
+        "Kept: you chose it"
+    )
     assert eyes.open(served).locator('.photo.keep[data-name="photo-0 small.jpg"]').count() == 1
     window.keyboard.press("u")
     expect(keeper).to_have_attribute("data-name", "photo-0.jpg")
@@ -77,7 +79,7 @@ def test_no_duplicates_and_undo(eyes: Eyes, own: Read, serve: Serve):
     go_to(window, "photo-0 small.jpg")
     window.keyboard.press("n")
     expect(group_of(window, "photo-0 small.jpg")).to_have_count(0)
-    expect(window.locator(".group.done")).to_have_text("No duplicates.")
+    expect(window.locator(".group.done")).to_have_text("Not duplicates.")
     assert focused(window).startswith("photo 1 of 2, kept")
     window.keyboard.press("Control+z")
     expect(group_of(window, "photo-0 small.jpg")).to_have_count(1)
@@ -121,7 +123,9 @@ def test_accepted_groups_are_kept_for_the_plan(eyes: Eyes, page: Page):
     expect(window.locator("#chosen-words")).to_contain_text("1 group in the plan: 1 photo would go")
     window.reload()
     expect(window.locator("#chosen-words")).to_contain_text("1 group in the plan")
-    expect(window.locator(".group.accepted button[aria-pressed=true]")).to_have_text("✓ In the plan")
+    expect(window.locator(".group.accepted button[aria-pressed=true]")).to_have_text(
+        "✓ In the plan"
+    )
     window.click("#chosen-clear")
     expect(window.locator("#chosen")).to_be_hidden()
 

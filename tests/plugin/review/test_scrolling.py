@@ -39,9 +39,7 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
         names = [f"{number:04}{end}.jpg" for number in range(GROUPS) for end in "ab"]
         for name in names:
             (folder / "photos" / name).write_bytes(picture)
-        seen = [
-            (name.encode(), FileStat.of((folder / "photos" / name).stat())) for name in names
-        ]
+        seen = [(name.encode(), FileStat.of((folder / "photos" / name).stat())) for name in names]
         ledger.record(catalogue, root.id, seen, now=NOW)
         with catalogue.write_tx() as tx:
             for number in range(GROUPS):

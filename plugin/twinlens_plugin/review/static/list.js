@@ -209,12 +209,12 @@ function apart(group, photo) {
   const [keeper] = photosOf(group);
   if (photo === keeper || photosOf(group).length === 2) return apartAll(group);
   return change(group, () => photo.classList.add("leaving"),
-    (then) => decide("not-duplicates", [keeper.dataset.photo, photo.dataset.photo], { undone: then }), "No duplicates.");
+    (then) => decide("not-duplicates", [keeper.dataset.photo, photo.dataset.photo], { undone: then }), "Not duplicates.");
 }
 
 function apartAll(group) {
   return change(group, () => {},
-    (then) => decide("not-duplicates", photosOf(group).map((photo) => photo.dataset.photo), { undone: then }), "No duplicates.");
+    (then) => decide("not-duplicates", photosOf(group).map((photo) => photo.dataset.photo), { undone: then }), "Not duplicates.");
 }
 
 function same(group, photo) {
