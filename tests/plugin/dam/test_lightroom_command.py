@@ -112,7 +112,7 @@ def test_the_model_of_cmd_does_what_is_documented():
     assert list(cmd.split(r'"a b c" d e')) == ["a b c", "d", "e"]
     assert list(cmd.split(r'"ab\"c" "\\" d')) == ['ab"c', "\\", "d"]
     assert list(cmd.split(r'a\\\b d"e f"g h')) == ["a\\\\\\b", "de fg", "h"]
-    assert list(cmd.split(r'a\\\"b c d')) == ['a\\"b', "c", "d"]
+    assert list(cmd.split(r"a\\\"b c d")) == ['a\\"b', "c", "d"]
     assert cmd.run("echo %PATH% %NONE%", VARIABLES).arguments == ["echo", r"C:\Windows", "%NONE%"]
     assert cmd.run('echo "%PATH%" ^& "^&"', VARIABLES).arguments == [
         "echo",

@@ -162,7 +162,9 @@ def test_remarks_are_one_line(version: str):
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize("word", ["plain", 'a"b\\c', "é\n\t", os.fsdecode(b"\xff\x00"[:1]), "9\\065"])
+@pytest.mark.parametrize(
+    "word", ["plain", 'a"b\\c', "é\n\t", os.fsdecode(b"\xff\x00"[:1]), "9\\065"]
+)
 def test_how_twinlens_is_started_is_written_as_lua(version: str, word: str):
     """Any path comes out as it went in."""
     lua = VERSIONS[version](encoding="latin-1")
