@@ -59,7 +59,14 @@ class Case:
         os.utime(twins[0], ns=(10**18, 10**18 + 7))
         spare = twins if self.action.startswith(("hard", "ref")) else [*twins, small]
         self.plan, _ = plan_of(built, planned_group("g", best, *spare))
+        with built.catalogue.write_tx() as tx:  # each reset makes other inodes
+            tx.execute("UPDATE files SET inode = 0")
+            row = (twins[0].stat().st_mtime_ns, built.file_id(twins[0]))
+            tx.execute("UPDATE files SET mtime_ns = ? WHERE id = ?", row)
         built.catalogue.close()
+        if self.action == "clear":
+            expect(run(["tag", "--yes"], 0) == 0, "tags to clear")
+            shutil.rmtree(self.world / "library" / "journal")  # undo is to find one run
         shutil.copytree(self.world, self.pristine, symlinks=True)
 
     def reset(self) -> None:
@@ -72,6 +79,10 @@ class Case:
 
     def apply(self, kill_at: int = 0) -> int:
         """Apply the plan in a child; return its exit status, -9 where it was killed."""
+        if self.action == "tag":
+            return run(["tag", "--with", "keywords,rating,label", "--yes"], kill_at)
+        if self.action == "clear":
+            return run(["tag", "--clear", "--yes"], kill_at)
         name, _, more = self.action.partition("+")
         words = ["apply", str(self.plan), "--yes", "--action", name]
         words += ["--to", str(self.folder / "spare")] if name == "move" else []
@@ -219,7 +230,7 @@ def main(action: str, folder: Path) -> None:
         return code
 
     # exiftool takes 0.3 s CPU to start, four times for each kill: every third one is enough there.
-    stride = 3 if "+" in action or action == "tag" else 1
+    stride = 3 if "+" in action or action in {"tag", "clear"} else 1
     kills = [
         loop(f"{action}, then undo", then_undo, 1),
         loop(f"{action}, then again", then_again, stride),

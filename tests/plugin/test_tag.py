@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -272,8 +275,8 @@ def test_a_malformed_sidecar_stays_and_is_said(pair: tuple[Path, Path], twinlens
     assert sidecar(pair[0]).exists()
 
 
-def test_what_cannot_be_written_is_said(pair: tuple[Path, Path], twinlens: Cli):
-    """A field that is none; exiftool missing is one line with the package."""
+def test_a_field_that_is_none_is_wrong_usage(pair: tuple[Path, Path], twinlens: Cli):
+    """Those that are known are named."""
     assert "'stars' cannot be written" in twinlens("tag", "--with", "stars", code=2).stderr
 
 
@@ -287,3 +290,53 @@ def test_without_exiftool_the_cure_is_named(
         assert "exiftool is not installed" in result.stderr
         assert "apt install libimage-exiftool-perl" in result.stderr
         assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.fixture
+def disk(built: Built) -> Iterator[Path]:
+    """A disk of 100 kB among the photos."""
+    folder = built.photos / "disk"
+    folder.mkdir(parents=True)
+    mount = ["mount", "-t", "tmpfs", "-o", "size=100k", "none", folder]
+    if subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("may not mount")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+def on_disk(built: Built) -> tuple[Path, Path]:
+    """Put a group on the disk; return its keeper and its copy."""
+    keeper = built.photo("disk/k.jpg", data=JPEG, pixels=(400, 300))
+    spare = built.photo("disk/s.jpg", data=JPEG + b"\0", pixels=(200, 150))
+    relate(built, keeper, spare, COPY)
+    return keeper, spare
+
+
+def test_a_full_disk_is_said_and_leaves_nothing_half(built: Built, disk: Path, twinlens: Cli):
+    """One line for each sidecar; with space again the same command goes on."""
+    keeper, spare = on_disk(built)
+    sidecar(spare).write_bytes(DARKTABLE)
+    filler = disk / "filler"
+    with contextlib.suppress(OSError), filler.open("wb", buffering=0) as handle:
+        while handle.write(b"x" * 4096):
+            pass
+    before = state(disk)
+    result = twinlens("tag", "--yes", code=1)
+    for photo in (keeper, spare):
+        assert f"{sidecar(photo)}: No space left on device. Make space." in result.stderr
+    assert state(disk) == before
+    filler.unlink()
+    assert "2 photos tagged." in twinlens("tag", "--yes").stdout
+
+
+def test_a_read_only_folder_is_said_before_and_when_it_is_tried(
+    built: Built, disk: Path, twinlens: Cli
+):
+    """A dry run looks, too."""
+    keeper, spare = on_disk(built)
+    subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+    dry = twinlens("tag", code=1).stderr
+    real = twinlens("tag", "--yes", code=1).stderr
+    for photo in (keeper, spare):
+        assert f"{sidecar(photo)}: cannot be written, its folder is read-only." in dry
+        assert f"{sidecar(photo)}: Read-only file system. Its disk is read-only." in real

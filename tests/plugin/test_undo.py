@@ -44,10 +44,10 @@ def plan(built: Built, shots: dict[str, Path]) -> Path:
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("action", ["move", "trash", "hardlink", "tag", "trash+merge"])
+@pytest.mark.parametrize("action", ["move", "trash", "hardlink", "tag", "clear", "trash+merge"])
 def test_nothing_is_lost_when_killed_at_any_step(action: str):
     """Kill -9 before each change of the disk; then undo, or apply again and undo. See killing.py."""
-    if action in {"tag", "trash+merge"} and not shutil.which("exiftool"):
+    if action in {"tag", "clear", "trash+merge"} and not shutil.which("exiftool"):
         pytest.skip("needs exiftool")
     memory = Path("/dev/shm")
     with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
