@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,7 @@ class Darktable:
 
     def __init__(self, world: World) -> None:
         self.world = world
+        self._programs: list[Program] = []
         self._install()
         self.lua = lupa.lua54.LuaRuntime(encoding="latin-1", unpack_returned_tuples=True)
         table = self.lua.table_from
@@ -59,7 +60,9 @@ class Darktable:
                     ]
                 ),
                 "prefs": table(world.prefs),
-                "run": self._run,
+                "start": self._start,
+                "status": self._status,
+                "asking": self._asking,
                 "view": world.view,
                 "api": world.api,
                 "actions": world.actions,
@@ -67,8 +70,6 @@ class Darktable:
         )
         self.api = self.lua.execute(API.read_text())(self.given)
         self.lua.globals().package.path = lua_text(world.folder / "darktable/lua/?.lua")
-        self.while_running: Callable[[], None] | None = None
-        """Called once while a program runs: what its user does meanwhile."""
         luarc = (world.folder / "darktable/luarc").read_text()
         self.lua.execute(luarc)
 
@@ -133,20 +134,26 @@ class Darktable:
             assert isinstance(piece, File) or not piece.path.exists()
             piece.path.write_bytes(piece.content)
 
-    def _run(self, line: str, go_on: Callable[[], None]) -> int:
+    def _start(self, line: str) -> int:
         environ = {**os.environ, "TMPDIR": str(self.world.folder)}
-        started = subprocess.Popen(["sh", "-c", line.encode("latin-1")], env=environ)
-        meanwhile, self.while_running = self.while_running, None
-        if meanwhile is not None and "wait $!" in line:
-            meanwhile()
-            go_on()
-        else:
-            self.while_running = meanwhile
-        deadline = time.monotonic() + 60
-        while started.poll() is None:
-            assert time.monotonic() < deadline, line
-            time.sleep(0.005)
-        return started.returncode * 256  # as wait(2) has it
+        self._programs.append(Program(line, environ))
+        return len(self._programs) - 1
+
+    def _status(self, number: int) -> int | None:
+        time.sleep(0.002)  # not to ask all the time
+        code = self._programs[number].process.poll()
+        return None if code is None else code * 256  # as wait(2) has it
+
+    def _asking(self) -> bool:
+        return any(p.asks_twinlens and p.process.poll() is None for p in self._programs)
+
+
+class Program:
+    """A program that darktable has started."""
+
+    def __init__(self, line: str, environ: dict[str, str]) -> None:
+        self.asks_twinlens = "wait $!" in line
+        self.process = subprocess.Popen(["sh", "-c", line.encode("latin-1")], env=environ)
 
 
 class Answer:

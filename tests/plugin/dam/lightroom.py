@@ -101,7 +101,7 @@ class Lightroom:
             if child.is_set:
                 yield from self._collections(child, f"{path}{name}/")
             else:
-                yield path + name, {Path(plain(p.facts.path)).name for p in child.photos.keys()}
+                yield path + name, {Path(plain(p.facts.path)).name for p in child.photos}
 
     def flags(self) -> dict[str, int]:
         """Return the flag of each photo that has one."""
@@ -112,9 +112,9 @@ class Lightroom:
         """Return the keywords of photos that have any."""
         photos = self.sdk.photos.values()
         return {
-            Path(plain(photo.facts.path)).name: {keyword.path for keyword in photo.keywords.keys()}
+            Path(plain(photo.facts.path)).name: {keyword.path for keyword in photo.keywords}
             for photo in photos
-            if len(list(photo.keywords.keys()))
+            if list(photo.keywords)
         }
 
     def _install(self) -> Path:

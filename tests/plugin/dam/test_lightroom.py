@@ -121,7 +121,7 @@ def test_nothing_is_rejected_where_the_one_to_keep_is_not_in_the_catalog(
 
 
 def test_virtual_copies_videos_and_missing_files_are_left_out_and_said(start: Start):
-    """twinlens knows files: the virtual copy of a photo is not asked about twice."""
+    """Only files are known: the virtual copy of a photo is not asked about twice."""
     facts: dict[str, Facts] = {"twin": {"isVirtualCopy": True}, "lone": {"isVideo": True}}
     lightroom = start("cat", "twin", "lone", "cat2", facts=facts, missing=frozenset({"cat's.jpg"}))
     lightroom.choose("Duplicates.lua")

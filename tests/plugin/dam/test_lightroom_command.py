@@ -131,6 +131,6 @@ def test_exit_codes_come_in_two_forms(command: Any, status: int, code: int):
 
 
 def test_paths_are_written_as_the_system_does(command: Any):
-    """twinlens joins folders with slashes; Lightroom on Windows finds photos by backslashes."""
+    """Answers join folders with slashes; Lightroom on Windows finds photos by backslashes."""
     assert command[0].native("C:\\Fotos/2024/a.jpg", True) == "C:\\Fotos\\2024\\a.jpg"
     assert command[0].native("/Users/a\\b.jpg", False) == "/Users/a\\b.jpg"

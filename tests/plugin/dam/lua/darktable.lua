@@ -3,8 +3,9 @@ darktable's Lua API (9.0), as far as the script needs it, by its documentation a
 runs in a thread of its own (a coroutine); execute and sleep let go of the lock, so that others run.
 
 darktable(world): world.films = {{path=, images = {{filename=, rating=, is_altered=, version=}}}},
-world.run(line, go_on) -> status of wait(2); it calls go_on() while it waits. world.prefs,
-world.view, world.actions (false: dt.gui.action raises), world.ending.
+world.start(line) -> number, world.status(number) -> nil while it runs, then the status of wait(2);
+world.asking() -> whether twinlens runs now. world.prefs, world.view, world.actions (false:
+dt.gui.action raises), world.ending.
 ]]
 
 return function(world)
@@ -19,11 +20,9 @@ return function(world)
     threads[#threads + 1] = coroutine.create(function() func(table.unpack(given)) end)
   end
 
-  -- Runs all threads in turn; with `once`, each until it next lets go of the lock.
-  local function run_all(once)
-    local turn = 0
-    while #threads > 0 and not (once and turn >= #threads) do
-      turn = turn + 1
+  -- Runs all threads in turn, each until it lets go of the lock.
+  local function run_all()
+    while #threads > 0 do
       local thread = table.remove(threads, 1)
       local ok, wrong = coroutine.resume(thread)
       if not ok then
@@ -145,7 +144,12 @@ return function(world)
       coroutine.yield()
     end,
     execute = function(line)
-      return world.run(line, function() run_all(true) end)
+      local number, status = world.start(line), nil
+      while not status do
+        coroutine.yield()
+        status = world.status(number)
+      end
+      return status
     end,
   }, { __index = function(_, key)
     assert(key == "ending")
@@ -256,6 +260,15 @@ return function(world)
   package.preload["darktable"] = function() return dt end
 
   return {
+    -- Calls func() in a thread of its own while twinlens runs.
+    meanwhile = function(func)
+      start(function()
+        while not world.asking() do
+          coroutine.yield()
+        end
+        func()
+      end)
+    end,
     seen = seen, images = images, start = start, run_all = run_all, dt = dt,
     select = function(some) selected = some end,
     hover = function(some) acted_on = some end,

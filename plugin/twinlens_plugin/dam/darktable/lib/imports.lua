@@ -53,10 +53,9 @@ local function check(self, images)
   end
   local known = tag_known(images, checked)
   if known == 0 then
-    return "all " .. answers.count(#images, "imported photo") .. " are new"
+    return ("none of %d imported photos was there already"):format(#images)
   end
-  return ("%d of %s were there already: tag %s"):format(
-    known, answers.count(#images, "imported photo"), TAG)
+  return ("%d of %d imported photos were there already; tag: %s"):format(known, #images, TAG)
 end
 
 --- Takes note of an imported image; called for each.

@@ -100,7 +100,7 @@ function program.run(task, command, paths)
   end
   local wrong = write_list(folder .. "/list", paths)
   local status, answer, said
-  if not wrong then
+  if not wrong and not task.stopped then
     local whole = { table.unpack(command) }
     table.move({ "--files-from", folder .. "/list", "-0" }, 1, 3, #whole + 1, whole)
     running[task] = folder
