@@ -42,7 +42,8 @@ def command(
 
     Example:
       twinlens check /media/card
-      cd /media/card && twinlens check . --new -0 | xargs -0 -r cp -np --parents -t ~/Pictures/new
+      cd /media/card
+      twinlens check . --new -0 | xargs -0 -r cp -np --parents -t ~/new
     """
     given = [*card, *(read_list(files_from, null=null) if files_from else ())]
     if not given and not files_from:
