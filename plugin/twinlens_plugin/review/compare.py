@@ -44,6 +44,8 @@ class Side:
     """Width and height, upright; None where nobody knows."""
     thumb: str
     """Address of its thumbnail."""
+    online: bool
+    """Whether its disk is here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +143,8 @@ def _decision(decided: Decided, a: int) -> str:
 
 def _side(file: File) -> Side:
     size = (file.width, file.height) if file.width and file.height else None
-    return Side(file.id, words.name(file.path), size, words.thumb(file.id, file.sha256))
+    thumb = words.thumb(file.id, file.sha256)
+    return Side(file.id, words.name(file.path), size, thumb, file.online)
 
 
 def _photo(request: Request, name: str) -> int:

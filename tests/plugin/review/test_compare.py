@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from typing import Any
 
 import numpy as np
 import pytest
@@ -79,7 +80,7 @@ def test_no_such_photos(client: Client, query: str):
     assert "error" in answer.json()
 
 
-def open_pair(eyes: Eyes, served: Page, read: Read, **options) -> Window:
+def open_pair(eyes: Eyes, served: Page, read: Read, **options: Any) -> Window:
     """Compare an original with its crop, on a page of its own, both whole."""
     where = address(read, "2024/photo-2.jpg", "2025/photo-2 cropped.jpg")
     window = eyes.open(served, where, **options)

@@ -17,6 +17,7 @@ export class Layer {
   constructor(pane, size) {
     this.#pane = pane;
     this.#image = pane.querySelector("img");
+    if (!this.#image.dataset.full) this.#whole = "failed"; // its disk is away: the thumbnail is all there is
     this.size = size;
   }
 

@@ -62,7 +62,9 @@ async function groupBeside(group, step) {
 
 async function toGroup(step) {
   const group = groupNow();
-  const next = group ? await groupBeside(group, step) : firstVisible();
+  // Not there yet: the first key goes into the list, to where one looks.
+  const inside = group && list.contains(document.activeElement);
+  const next = inside ? await groupBeside(group, step) : firstVisible();
   if (next) focusPhoto(photosOf(next)[0]);
   else toast(step > 0 ? "That was the last group." : "That is the first group.", { seconds: 3 });
 }
@@ -74,7 +76,7 @@ function firstVisible() {
 
 function toPhoto(step) {
   const group = groupNow();
-  if (!group) return toGroup(1);
+  if (!group || !list.contains(document.activeElement)) return toGroup(1);
   const photos = photosOf(group);
   const next = photos[photos.indexOf(current) + step];
   if (next) focusPhoto(next);
