@@ -179,7 +179,7 @@ def _group(
     size = output.megabytes(sum(photo.size for photo in all_of_it))
     return PlannedGroupView(
         number,
-        f"{output.plural(len(all_of_it), 'photo')} of {len(group.photos)} would go, {size}",
+        f"Proposed: {len(all_of_it):,} of {output.plural(len(group.photos), 'photo')}, {size}",
         bool(going),
         0 < len(going) < len(all_of_it),
         tuple(_shots(draft, number, group, known, places)),
