@@ -4,7 +4,7 @@ A request is answered when: 1. its Host is this page by number or as localhost, 
 could be made to point here (DNS rebinding); 2. no other site sent it, as far as the browser tells
 (Origin, Sec-Fetch-Site); 3. its method is known; 4. a POST comes from this page for certain: our
 Origin, our own header, which no other site may send, and a body of a known kind and size; 5. it
-bears the cookie, or a token that was not used yet.
+bears the cookie, or a token that was not used yet, sent by a program of this user.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from twinlens_plugin.output import remark
+from twinlens_plugin.review.peers import is_ours
 from twinlens_plugin.review.problems import Refused, answer
 from twinlens_plugin.review.state import State
 from twinlens_plugin.wording import one_line
@@ -95,6 +96,8 @@ class Guard:
         known = self._state.tokens.opens(_cookie(headers, self._cookie))
         token = QueryParams(scope["query_string"]).get("token") if scope["path"] == "/" else None
         if method == "GET" and token is not None:
+            if not is_ours(scope.get("client"), scope["server"]):
+                raise Refused("This page belongs to another user of this computer.", 403)
             if known or self._state.tokens.use(token):
                 return self._entrance()
             raise Refused(

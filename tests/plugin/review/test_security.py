@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import http.client
+import os
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from http.cookies import SimpleCookie
 
@@ -253,3 +256,32 @@ def test_what_is_no_http_is_survived(page: Page, client: Client):
         with socket.create_connection(("127.0.0.1", page.port), timeout=5) as connection:
             connection.sendall(data)
     assert client.get("/").status_code == 200
+
+
+_AS_NOBODY = """
+import os, socket, sys
+os.setgid(65534)
+os.setuid(65534)
+port, target = int(sys.argv[1]), sys.argv[2]
+for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::ffff:127.0.0.1")):
+    with socket.socket(family, socket.SOCK_STREAM) as asking:
+        asking.connect((host, port))
+        asking.sendall(f"GET {target} HTTP/1.1\\r\\nHost: 127.0.0.1:{port}\\r\\nConnection: close\\r\\n\\r\\n".encode())
+        print(asking.recv(12).decode()[-3:])
+"""
+
+
+def test_another_user_gets_nowhere_with_the_address(fresh: Page):
+    """Who reads it off the arguments of the browser; the token is still good for its owner."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can be another user")
+    target = fresh.url.removeprefix(fresh.origin)
+    done = subprocess.run(
+        [sys.executable, "-c", _AS_NOBODY, str(fresh.port), target],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == ["403", "403"]
+    with fresh.stranger() as owner:
+        assert owner.get(fresh.url).status_code == 303
