@@ -25,6 +25,8 @@ def main() -> None:
     check_contents()
     with tempfile.TemporaryDirectory() as folder:
         check_main_job(Path(folder))
+    with tempfile.TemporaryDirectory() as folder:
+        check_plugins(Path(folder))
     print("the wheel is good")
 
 
@@ -66,6 +68,31 @@ def check_main_job(folder: Path) -> None:
     assert "copy.jpg" in run("twinlens", "similar", "photos/0.jpg", "-k", "1")
     assert "consistent" in run("twinlens", "doctor")
     run("twinlens", "remove-root", "photos")
+
+
+def check_plugins(home: Path) -> None:
+    """What goes into photo managers travels in the wheel, is installed and removed."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("XDG_")}
+
+    def run(*command: str) -> list[dict[str, str]]:
+        done = subprocess.run(
+            ["twinlens", "plugin", *command, "--json"],
+            env={**environ, "HOME": str(home)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    plugins = {one["name"] for one in run("list")}
+    written = run("install", "--anyway")
+    assert {one["plugin"] for one in written} == plugins, written
+    assert all(Path(one["path"]).is_file() for one in written)
+    assert {one["state"] for one in run("list")} == {"current"}
+    run("remove")
+    left = [path for path in home.rglob("*") if path.is_file()]
+    assert not left, left
 
 
 def make_photos(folder: Path) -> None:

@@ -7,6 +7,7 @@ for ours again, and others are left.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -84,6 +85,8 @@ class Record:
         """Write the record, in one step; where there is nothing to record, there is no file."""
         if not (self.written or self.folders or self.calls):
             self.file.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # a library may be beside it
+                self.file.parent.rmdir()
             return
         target = os.fsencode(self.file)
         self.file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

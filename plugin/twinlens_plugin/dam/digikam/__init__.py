@@ -23,17 +23,20 @@ _TYPES = (
 ).split()
 """As shared-mime-info names what twinlens reads."""
 
+_PROGRAMS = "digikam gwenview gthumb shotwell dolphin thunar nemo caja pcmanfm".split()
+"""Photo managers and file managers that show such entries."""
+
 
 class DigiKam(Integration):
     """digiKam; Gwenview, Thunar, Dolphin and others show the same entries."""
 
     name = "digikam"
     title = "digiKam and others (Open With)"
-    cure = "Install it: apt install digikam"
+    cure = "Install one of them: apt install digikam"
 
     def found(self, machine: Machine) -> Found | None:
-        """Look for the program. To say its version takes it seconds, so that it is not asked."""
-        return Found() if machine.program("digikam") else None
+        """Look for one of the programs. To say its version takes digiKam seconds: it is not asked."""
+        return Found() if any(map(machine.program, _PROGRAMS)) else None
 
     def pieces(self, machine: Machine, call: Call) -> Sequence[Piece]:
         """Return the entries and their icon."""
