@@ -42,11 +42,6 @@ class Library:
         """Folder of small previews, which can be thrown away."""
         return self.folder / "thumbnails"
 
-    def thumbnail(self, sha256: bytes) -> Path:
-        """Return where the thumbnail of a content lies, a JPEG, if there is one."""
-        name = sha256.hex()
-        return self.thumbnails / name[:2] / f"{name}.jpg"
-
     @property
     def socket(self) -> Path:
         """Unix socket on which the running worker embeds unseen photos."""

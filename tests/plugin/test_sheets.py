@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import os
 import re
 import shutil
@@ -18,7 +19,9 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, sync_playwright
 
 from tests.plugin.conftest import Built, Cli
+from twinlens.thumbnails import thumbnail_path
 from twinlens_plugin.errors import SheetError
+from twinlens_plugin.review import assistant
 from twinlens_plugin.sheets import written
 from twinlens_plugin.sheets.file import new_file
 from twinlens_plugin.sheets.sheet import Sheet, Totals
@@ -58,7 +61,7 @@ def thumbnail(built: Built, photo: Path) -> None:
     sha256 = built.catalogue.value(
         "SELECT sha256 FROM contents WHERE id = ?", (built.content_id(photo),)
     )
-    file = built.library.thumbnail(sha256)
+    file = thumbnail_path(built.library.thumbnails, sha256)
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(THUMBNAIL)
 
@@ -69,6 +72,19 @@ def photos(built: Built) -> list[Path]:
     made = [built.photo(f"{name}.jpg", data=b"x" * 3000) for name in ("a", "b")]
     thumbnail(built, made[0])
     return made + [built.photo(f"web/{name}.jpg", data=b"y" * 10) for name in ("c", "d")]
+
+
+@pytest.fixture(autouse=True)
+def nobody_decodes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The worker's part is not installed, which saves the tests its start; but where it is asked for."""
+    if "worker" not in request.fixturenames:
+        monkeypatch.setattr(assistant, "python_module", lambda *_: ["false"])
+
+
+@pytest.fixture
+def worker() -> None:
+    """The real worker makes pictures."""
+    pytest.importorskip("torch", reason="needs the worker's part")
 
 
 def test_a_sheet_shows_groups_keeper_reason_sizes_and_totals(
@@ -144,6 +160,23 @@ def test_json_says_what_was_written(photos: list[Path], twinlens: Cli, tmp_path:
     (said,) = twinlens.json("duplicates", "--html", file, "--limit", 1)
     assert (said["groups"], said["photos"]) == (1, 2)
     assert "There are more groups" in file.read_text()
+
+
+@pytest.mark.usefixtures("worker")
+def test_missing_previews_are_made(built: Built, twinlens: Cli, tmp_path: Path):
+    """Also of a photo that the library does not know; what no decoder reads has an empty box."""
+    known = built.photo("a.jpg", data=THUMBNAIL)
+    built.photo("b.jpg", data=THUMBNAIL)
+    for name in ("c.jpg", "d.jpg"):
+        built.photo(name, data=b"no picture")
+    file = tmp_path / "sheet.html"
+    assert "2 photos have no preview" in twinlens("duplicates", "--html", file).stderr
+    assert len(Parsed(file.read_text()).all("img")) == 2
+    sha256 = hashlib.sha256(THUMBNAIL).digest()
+    assert thumbnail_path(built.library.thumbnails, sha256).exists()
+    shutil.rmtree(built.library.thumbnails)
+    twinlens("similar", known, "--html", file, "-k", 1)
+    assert len(Parsed(file.read_text()).all("img")) == 2
 
 
 def test_a_library_without_duplicates_makes_a_sheet_too(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from twinlens.catalogue import Catalogue
 from twinlens.roots import list_roots
@@ -40,9 +40,16 @@ def dry_run(session: Session, catalogue: Catalogue, plan: Plan, order: Order) ->
         return _tell(session, work.run(), order, run=None)
 
 
-def do(session: Session, catalogue: Catalogue, plan: Plan, order: Order, **head: object) -> int:
-    """Do it, with a journal; return the exit code. ``head``: more for the head of the journal.
+def do(
+    session: Session,
+    catalogue: Catalogue,
+    make_plan: Callable[[], Plan],
+    order: Order,
+    **head: object,
+) -> int:
+    """Do a plan, with a journal; return the exit code. ``head``: more for the head of the journal.
 
+    The plan is made when what a crash cut short was taken back: what is seen before may be half done.
     Raises ExiftoolError, JournalError, AlreadyRunningError.
     """
     with (
@@ -51,6 +58,7 @@ def do(session: Session, catalogue: Catalogue, plan: Plan, order: Order, **head:
         _exiftool(order) as exiftool,
     ):
         _recover(session)
+        plan = make_plan()
         runs = read_runs(session.library)
         before = done_before(runs, plan, order.action)
         with Writer.start(

@@ -77,7 +77,7 @@ def command(
         if not yes:
             return running.dry_run(session, catalogue, read, order)
         file = output.json_path(os.fsencode(plan.absolute()), "plan_file")
-        return running.do(session, catalogue, read, order, **file)
+        return running.do(session, catalogue, lambda: read, order, **file)
 
 
 def _refuse_other_library(plan: Plan, catalogue: Catalogue, file: Path) -> None:

@@ -75,7 +75,7 @@ def command(
     Example:
       twinlens duplicates ~/Pictures/2024
       twinlens duplicates --under ~/card --against ~/Pictures --json
-      find new -name '*.jpg' -print0 | twinlens duplicates --files-from - -0 --json
+      find new -name '*.jpg' -print0 | twinlens duplicates --files-from - -0
       twinlens duplicates --plan plan.json && twinlens apply plan.json
       twinlens duplicates --limit 100 --html sheet.html
       twinlens duplicates IMG_1041.JPG IMG_1042.JPG --geeqie
@@ -180,7 +180,7 @@ def _write_sheet(
     from twinlens_plugin.sheets import groups, written  # listing must start fast
 
     asked = groups.facts(wanted, limit)
-    made = groups.write_groups(file, session.library, page, asked)
+    made = groups.write_groups(file, session, page, asked)
     written.say(made, groups="group", as_json=session.as_json)
 
 

@@ -161,7 +161,7 @@ def _write_sheet(
     from twinlens_plugin.sheets import matches, written  # listing must start fast
 
     failed = 0
-    sheet = matches.MatchSheet(file, catalogue, session.library)
+    sheet = matches.MatchSheet(file, catalogue, session)
     with sheet:
         for asked, found in answers:
             if isinstance(asked, PhotoError):

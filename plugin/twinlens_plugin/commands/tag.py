@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
 
 import click
@@ -97,11 +98,11 @@ def command(
             clear=clear,
         )
         if clear:
-            plan = _plan_to_clear(session, catalogue, below)
+            plan = functools.partial(_plan_to_clear, session, catalogue, below)
         else:
-            plan = _plan_to_tag(session, catalogue, filters, below, limit)
+            plan = functools.partial(_plan_to_tag, session, catalogue, filters, below, limit)
         if not yes:
-            return running.dry_run(session, catalogue, plan, order)
+            return running.dry_run(session, catalogue, plan(), order)
         told = {"with": sorted(order.fields), "clear": clear}
         return running.do(session, catalogue, plan, order, **told)
 

@@ -120,7 +120,7 @@ class _Child:
             threading.Thread(target=self._read_answers, name="assistant", daemon=True),
             threading.Thread(target=self._read_complaints, name="assistant-errors", daemon=True),
         ]
-        for thread in self._threads:
+        for thread in reversed(self._threads):  # the first one joins the second, perhaps at once
             thread.start()
 
     @property

@@ -7,11 +7,11 @@ import datetime as dt
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from twinlens.library import Library
 from twinlens.media import printable
 from twinlens.relations import DUPLICATES, KINDS
 from twinlens_plugin import showing
 from twinlens_plugin.groups import Group, Member
+from twinlens_plugin.options import Session
 from twinlens_plugin.output import megabytes, plural, shown
 from twinlens_plugin.relations import Found
 from twinlens_plugin.sheets.file import new_file
@@ -21,14 +21,13 @@ from twinlens_plugin.sheets.written import Written
 from twinlens_plugin.wanted import Wanted
 
 
-def write_groups(file: Path, library: Library, page: Iterable[Found], facts: Facts) -> Written:
+def write_groups(file: Path, session: Session, page: Iterable[Found], facts: Facts) -> Written:
     """Write the groups of a page. Raises SheetError.
 
     A page that has no group more than were asked for says so only once it was read.
     """
-    thumbnails = Thumbnails(library)
     totals = Totals(0, 0)
-    with new_file(file) as stream:
+    with new_file(file) as stream, Thumbnails(session) as thumbnails:
         sheet = Sheet(stream, "duplicates", "Duplicates", facts)
         for found in page:
             group = found.group
@@ -104,7 +103,7 @@ def _fields(member: Member, thumbnails: Thumbnails) -> dict[str, object]:
     part, badge = _part(member)
     return {
         **place(photo.path),
-        "picture": thumbnails.of(photo.sha256),
+        "picture": thumbnails.of(photo.sha256, photo.path if photo.online else None),
         "part": part,
         "badge": badge,
         "relation": "" if member.link is None else showing.relation(member),

@@ -8,9 +8,10 @@ from types import TracebackType
 from typing import Any, Self
 
 from twinlens.catalogue import Catalogue
-from twinlens.library import Library
 from twinlens_plugin.answers import Match
 from twinlens_plugin.current import chunks
+from twinlens_plugin.options import Session
+from twinlens_plugin.output import absolute
 from twinlens_plugin.photos import Query
 from twinlens_plugin.sheets.file import new_file
 from twinlens_plugin.sheets.groups import place, size
@@ -22,10 +23,10 @@ from twinlens_plugin.sheets.written import Written
 class MatchSheet:
     """A sheet that answers are written to as they come; whole when the ``with`` block ends."""
 
-    def __init__(self, file: Path, catalogue: Catalogue, library: Library) -> None:
+    def __init__(self, file: Path, catalogue: Catalogue, session: Session) -> None:
         self._file = file
         self._catalogue = catalogue
-        self._thumbnails = Thumbnails(library)
+        self._thumbnails = Thumbnails(session)
         self._new = new_file(file)
         self._asked = 0
         self._found = 0
@@ -47,6 +48,7 @@ class MatchSheet:
             size = self._sheet.finish(Totals(self._asked, self._found))
             missing = self._thumbnails.missing
             self.written = Written(self._file, self._asked, self._found, size, missing)
+        self._thumbnails.__exit__(kind, error, trace)
         self._new.__exit__(kind, error, trace)
 
     def add(self, query: Query, matches: Sequence[Match], named: dict[int, str]) -> None:
@@ -71,7 +73,7 @@ class MatchSheet:
     def _fields(self, path: bytes, known: dict[str, Any] | None) -> dict[str, object]:
         return {
             **place(path),
-            "picture": self._thumbnails.of(known["sha256"] if known else None),
+            "picture": self._thumbnails.of(known["sha256"] if known else None, absolute(path)),
             "size": size(known["width"], known["height"], known["bytes"]) if known else "",
         }
 
