@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator
 
 import anyio.to_thread
 from starlette.applications import Starlette
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from twinlens_plugin.review import decide, groups, pictures
+from twinlens_plugin.review import (
+    compare,
+    decide,
+    groups,
+    pictures,
+    plans,
+    progress,
+    search,
+    spread,
+)
 from twinlens_plugin.review.problems import handlers
 from twinlens_plugin.review.security import Guard
 from twinlens_plugin.review.state import HERE, State
@@ -43,23 +52,5 @@ def create_app(state: State) -> ASGIApp:
 
 
 def _routes(state: State) -> list[BaseRoute]:
-    modules: list[Callable[[State], Sequence[Route]]] = [
-        groups.routes,
-        pictures.routes,
-        decide.routes,
-        *_others(),
-    ]
-    return [route for routes in modules for route in routes(state)]
-
-
-def _others() -> list[Callable[[State], Sequence[Route]]]:
-    """Return the routes of the modules that are there already."""
-    import importlib
-    import importlib.util
-
-    names = [
-        f"twinlens_plugin.review.{name}" for name in "compare search progress spread plans".split()
-    ]
-    return [
-        importlib.import_module(name).routes for name in names if importlib.util.find_spec(name)
-    ]
+    modules = (groups, pictures, decide, compare, search, progress, spread, plans)
+    return [route for module in modules for route in module.routes(state)]
