@@ -48,4 +48,4 @@ def say(written: Written, *, groups: str, plural: str | None = None, as_json: bo
         )
     if written.missing:
         photos = output.plural(written.missing, "photo has", "photos have")
-        output.remark(f"{photos} no preview in the library, and an empty box in the sheet.")
+        output.remark(f"{photos} no preview that could be made, and an empty box in the sheet.")
