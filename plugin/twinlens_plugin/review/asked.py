@@ -69,11 +69,11 @@ def box(text: str) -> Box | None:
         left, top, width, height = map(float, text.split(","))
     except ValueError:
         raise Refused(f"box={text}: must be four numbers, left,top,width,height.") from None
+    if not all(map(math.isfinite, (left, top, width, height))):
+        raise Refused(f"box={text}: must be four numbers from 0 to 1.")
     # What was drawn may reach over the edge by a rounding.
     right, bottom = min(1.0, left + width), min(1.0, top + height)
     left, top = max(0.0, left), max(0.0, top)
-    if not all(map(math.isfinite, (left, top, width, height))):
-        raise Refused(f"box={text}: must be four numbers from 0 to 1.")
     if right - left < SMALLEST or bottom - top < SMALLEST:
         raise Refused("The box is too small, or beside the photo. Draw a larger one.")
     return Box(left, top, right - left, bottom - top)

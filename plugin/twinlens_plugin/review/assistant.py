@@ -19,6 +19,7 @@ from twinlens.asking import ask_worker
 from twinlens.errors import ChangedError, PhotoError, UnreadableError, VanishedError
 from twinlens.messages import ModelRef, decode_bytes, encode_bytes
 from twinlens.models import Model
+from twinlens.thumbnails import thumbnail_path
 from twinlens_plugin.children import python_module
 from twinlens_plugin.errors import ChildError
 from twinlens_plugin.options import Session
@@ -67,7 +68,7 @@ class Assistant:
         Raises PhotoError, also where the file holds something else by now, and ChildError.
         """
         name = sha256.hex()
-        kept = self._session.library.thumbnails / name[:2] / f"{name}.jpg"
+        kept = thumbnail_path(self._session.library.thumbnails, sha256)
         if not kept.exists() and self._session.settings.thumbnails:
             answer = self._ask(path, {"thumbnail": encode_bytes(path)})
             if answer.get("sha256") != name:
