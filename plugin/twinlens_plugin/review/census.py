@@ -133,11 +133,32 @@ LOOKS: dict[str, Concerns] = {
 }
 """What to look at before anything goes, by a name for addresses."""
 
+
+class Words(NamedTuple):
+    """What to look at, for people: behind ``1 photo``, behind ``2 photos``, and as a heading."""
+
+    one: str
+    many: str
+    heading: str
+
+
 LOOK_WORDS = {
-    "edits": ("are only edits of the photo that stays (cropped, toned, turned, ...)", "Edits"),
-    "raw": ("with a RAW file that goes", "RAW"),
-    "unsure": (f"where a relation is less than {UNSURE:.0%} sure", "Less sure"),
-    "larger": ("where a file that goes is larger than the one that stays", "Larger files"),
+    "edits": Words(
+        "is only an edit of the one that stays (cropped, toned, turned, ...)",
+        "are only edits of the one that stays (cropped, toned, turned, ...)",
+        "Edits",
+    ),
+    "raw": Words("goes with a RAW file", "go with a RAW file", "RAW files"),
+    "unsure": Words(
+        f"is in a group where a relation is less than {UNSURE * 100:.0f} % sure",
+        f"are in groups where a relation is less than {UNSURE * 100:.0f} % sure",
+        "Less sure",
+    ),
+    "larger": Words(
+        "is in a group where a file that goes is larger than the one that stays",
+        "are in groups where a file that goes is larger than the one that stays",
+        "Larger files",
+    ),
 }
 
 

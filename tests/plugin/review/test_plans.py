@@ -108,8 +108,8 @@ def test_the_overview_says_what_would_happen(built: Built, desk: Desk):
     text = " ".join(desk.get(url).text.split())
     assert overview(text)["photos"] == 4
     assert "4 photos</span> would go" in text
-    assert "1 photo</b> are only edits" in text
-    assert "1 photo</b> where a relation is less than 95% sure" in text
+    assert "1 photo</b> is only an edit" in text
+    assert "1 photo</b> is in a group where a relation is less than 95 % sure" in text
     assert "an edit, 93 % sure: cropped to 42 %" in text
     assert "the very same file" in text
     assert "photos/web" in text
