@@ -18,10 +18,9 @@ from twinlens_plugin.filters import filters_of
 from twinlens_plugin.relations import Cursor, Duplicates, Found
 from twinlens_plugin.review import ids
 from twinlens_plugin.review.nearby import some_folders
-from twinlens_plugin.review.problems import Refused
+from twinlens_plugin.review.problems import Refused, told
 from twinlens_plugin.review.state import State
 from twinlens_plugin.wanted import Wanted
-from twinlens_plugin.wording import one_line
 
 FIRST_PAGE: Final = 12
 """Groups painted with the page: more than a large screen holds."""
@@ -44,7 +43,7 @@ def routes(state: State) -> list[Route]:
             try:
                 listed = _listed(state, catalogue, query, None, FIRST_PAGE)
             except (click.UsageError, ConfigError, RootError) as error:
-                context |= {"found": [], "next": None, "complaint": complaint(error)}
+                context |= {"found": [], "next": None, "complaint": told(error)}
                 return _page(state, request, "groups.html", context, 400)
             if not listed["found"]:
                 context["photos"] = _count_photos(catalogue)
@@ -96,12 +95,6 @@ def filters_in(query: Query) -> str:
     """Return the filters among these alone, as an address has them after its ``?``."""
     filters = [(name, value) for name, value in query if name not in NO_FILTERS and value]
     return urlencode(filters, errors="surrogateescape")
-
-
-def complaint(error: Exception) -> str:
-    """Return what is wrong with the filters, without the words of the command line."""
-    text = error.format_message() if isinstance(error, click.UsageError) else one_line(error)
-    return text.removeprefix("Invalid value for ")
 
 
 def _listed(

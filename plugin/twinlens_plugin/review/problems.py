@@ -38,6 +38,13 @@ def answer(request: Request, text: str, status: int) -> Response:
     return PlainTextResponse(text + "\n", status)
 
 
+def told(error: Exception) -> str:
+    """Return what is wrong in one line, without hints for the command line."""
+    if isinstance(error, click.ClickException):
+        return " ".join(error.format_message().split()).removeprefix("Invalid value for ")
+    return one_line(error)
+
+
 def handlers() -> Mapping[Any, Any]:
     """Return what Starlette is to do with exceptions."""
     return {
@@ -58,7 +65,7 @@ def _http(request: Request, error: HTTPException) -> Response:
 
 
 def _ours(request: Request, error: Exception) -> Response:
-    return answer(request, one_line(error), _status(error))
+    return answer(request, told(error), _status(error))
 
 
 def _status(error: Exception) -> int:
