@@ -13,7 +13,7 @@ import pytest
 from benchmarks.__main__ import BENCHMARKS, PAGE
 
 TOP = Path(__file__).parents[2]
-MEASURED = ("ingest", "latency", "memory", "growth", "index", "scale", "queue_cost")
+MEASURED = ("ingest", "latency", "memory", "growth", "index", "scale", "queue_cost", "review")
 
 
 def run(name: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -37,7 +37,9 @@ def test_help(name: str):
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("name", [name for name in MEASURED if name != "queue_cost"])
+@pytest.mark.parametrize(
+    "name", [name for name in MEASURED if name not in {"queue_cost", "review"}]
+)
 def test_quick_run_prints_a_table(name: str):
     """`--quick` runs the real programs on a few small photos and prints a table with figures."""
     check_table(run(f"benchmarks.{name}", "--quick"))
@@ -52,6 +54,16 @@ def test_quick_queue_run_prints_a_table():
             pytest.fail("redis-server is not installed, and CI must not skip")
         pytest.skip("the program redis-server is not installed")
     check_table(run("benchmarks.queue_cost", "--quick"))
+
+
+@pytest.mark.timeout(300)
+def test_quick_run_of_the_review_page_prints_a_table():
+    """The same for the review page, which needs Chromium."""
+    if shutil.which("chromium") is None:
+        if os.environ.get("CI"):
+            pytest.fail("chromium is not installed, and CI must not skip")
+        pytest.skip("the program chromium is not installed")
+    check_table(run("benchmarks.review", "--quick"))
 
 
 def check_table(result: subprocess.CompletedProcess[str]) -> None:

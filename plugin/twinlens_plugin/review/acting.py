@@ -229,7 +229,7 @@ def _as_json(job: Job, progress: Progress) -> dict[str, Any]:
         "already": counts["already"],
         "skipped": counts["skipped"] + counts["kept"],
         "failed": counts["failed"],
-        "bytes": progress.bytes,
+        "bytes": progress.won,
         "current": _name(progress.current),
         "message": progress.message,
     }

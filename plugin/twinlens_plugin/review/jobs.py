@@ -75,7 +75,8 @@ class Progress:
 
     counts: Counter[str] = field(default_factory=Counter)
     """By outcome: done, already, skipped, failed (apply), undone, kept (undo)."""
-    bytes: int = 0
+    won: int = 0
+    """Bytes, once it has ended in good order."""
     current: bytes | None = None
     """The photo that was dealt with last."""
     run: str | None = None
@@ -101,7 +102,7 @@ class Progress:
         else:
             self.ended = True
             self.run = record.get("run")
-            self.bytes = int(record.get("bytes") or 0)
+            self.won = int(record.get("bytes") or 0)
 
 
 class Jobs:
