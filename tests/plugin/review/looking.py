@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, expect
 
 if TYPE_CHECKING:
     from tests.plugin.review.conftest import Page as Served
 
 WIDE = {"width": 1280, "height": 860}
 PHONE = {"width": 360, "height": 740}
+
+expect.set_options(timeout=15_000)  # of a busy computer; nobody waits where all is well
 
 
 def launched(playwright: Playwright) -> Browser:

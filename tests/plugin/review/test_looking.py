@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, expect
@@ -10,6 +11,8 @@ from playwright.sync_api import Page as Window
 
 from tests.plugin.review.conftest import Page, Read, Serve
 from tests.plugin.review.looking import PHONE, WIDE, Eyes, focused, grave
+from twinlens.catalogue import Catalogue
+from twinlens.library import Library
 
 
 def group_of(window: Window, name: str) -> Locator:
@@ -20,12 +23,10 @@ def group_of(window: Window, name: str) -> Locator:
 def go_to(window: Window, name: str) -> None:
     """Go to a photo by keys alone."""
     for _ in range(30):
-        if focused(window).endswith(name):
-            return
-        window.keyboard.press("ArrowRight")
-        if focused(window).endswith(name):
-            return
-        window.keyboard.press("ArrowDown")
+        for key in ("ArrowDown", "ArrowRight"):
+            window.keyboard.press(key)
+            if focused(window).endswith(name):
+                return
     raise AssertionError(f"{name} is not reached by keys")
 
 
@@ -108,8 +109,9 @@ def test_a_refused_decision_is_taken_back_on_the_page(eyes: Eyes, page: Page):
 def test_same_bytes_are_no_choice(eyes: Eyes, page: Page):
     """Of two files with the same bytes none can be preferred by a decision, and the page says so."""
     window = eyes.open(page)
-    go_to(window, "photo-1.jpg" if focused(window) else "photo-1 again.jpg")
-    window.keyboard.press("ArrowRight")
+    go_to(window, "photo-1 again.jpg")
+    if focused(window).startswith("photo 1"):
+        window.keyboard.press("ArrowRight")
     window.keyboard.press("k")
     expect(window.locator(".toast")).to_contain_text("the same, byte for byte")
 
@@ -139,7 +141,7 @@ def test_filters_stand_in_the_address(eyes: Eyes, page: Page):
     window.click("#filters button.main")
     expect(window).to_have_url(re.compile(r"/\?kind=edit$"))
     relations = window.locator(".photo:not(.keep)")
-    assert relations.count() > 0
+    expect(relations).not_to_have_count(0)
     assert {one.get_attribute("data-relation") for one in relations.all()} == {"edit"}
     window.click("text=No filters")
     expect(window).to_have_url(re.compile(r"/$"))
@@ -179,6 +181,16 @@ def test_nothing_grave_hinders_in_the_list(
     window.keyboard.press("a")
     assert grave(window) == []
     assert window.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_nothing_grave_hinders_in_an_empty_library(eyes: Eyes, serve: Serve, tmp_path: Path):
+    """A library that holds nothing yet says how to fill it."""
+    library = Library(tmp_path / "empty")
+    library.create()
+    Catalogue.open(library.catalogue).close()
+    window = eyes.open(serve(library.folder), color_scheme="dark")
+    expect(window.locator("#main")).to_contain_text("twinlens scan ~/Pictures")
+    assert grave(window) == []
 
 
 @pytest.mark.parametrize("path", ["/?since=1h&under=/", "/?since=nonsense"])

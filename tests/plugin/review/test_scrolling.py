@@ -18,7 +18,7 @@ from twinlens.library import Library
 from twinlens.roots import add_root
 from twinlens.thumbnails import thumbnail_path
 
-GROUPS = 400
+GROUPS = 300
 MOST_ARTICLES = 9 * 20 + 40
 """Nine pages of 20, and those that are near while they come."""
 NOW = 1_700_000_000.0

@@ -261,7 +261,7 @@ async function press(event) {
     setCurrent(look.closest(".photo"));
     return compare(current);
   }
-  if (!button || !group) return undefined;
+  if (!button || !group || group.matches(".changing")) return undefined;
   const photo = button.closest(".photo");
   setCurrent(photo ?? photosOf(group)[0]);
   switch (button.dataset.act) {
