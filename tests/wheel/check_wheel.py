@@ -11,9 +11,11 @@ import importlib.metadata
 import importlib.util
 import json
 import os
+import re
 import subprocess
 import sysconfig
 import tempfile
+import urllib.request
 from pathlib import Path
 
 PACKAGES = ("twinlens", "twinlens_watcher", "twinlens_worker", "twinlens_plugin")
@@ -67,6 +69,7 @@ def check_main_job(folder: Path) -> None:
     assert {"0.jpg", "copy.jpg"} in pairs, pairs
     assert "copy.jpg" in run("twinlens", "similar", "photos/0.jpg", "-k", "1")
     assert "consistent" in run("twinlens", "doctor")
+    check_review(environ)
     run("twinlens", "remove-root", "photos")
 
 
@@ -93,6 +96,28 @@ def check_plugins(home: Path) -> None:
     run("remove")
     left = [path for path in home.rglob("*") if path.is_file()]
     assert not left, left
+
+
+def check_review(environ: dict[str, str]) -> None:
+    """The page comes with its templates, styles and scripts, and shows a photo."""
+    command = ["twinlens", "review", "--no-browser", "--json"]
+    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            address = json.loads(process.stdout.readline())["url"]
+            browser = urllib.request.build_opener(
+                urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor()
+            )
+            page = browser.open(address).read().decode()
+            assert "copy.jpg" in page, page
+            parts = set(re.findall(r'(?:src|href)="(/(?:static|photos)/[^"]+)"', page))
+            assert any("/thumb" in part for part in parts), parts
+            assert any(part.endswith(".js") for part in parts), parts
+            for part in parts:
+                browser.open(address.partition("/?")[0] + part.replace("&amp;", "&")).read()
+        finally:
+            process.terminate()
+    assert process.returncode == 0, process.returncode
 
 
 def make_photos(folder: Path) -> None:
