@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator
+from typing import Any
 
 import anyio.to_thread
 from starlette.applications import Starlette
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
@@ -40,7 +42,7 @@ def create_app(state: State) -> ASGIApp:
         finally:
             await anyio.to_thread.run_sync(state.close)
 
-    static = Mount("/static", StaticFiles(directory=HERE / "static"), name="static")
+    static = Mount("/static", _Static(directory=HERE / "static"), name="static")
     return Guard(
         Starlette(
             routes=[*_routes(state), static],
@@ -49,6 +51,15 @@ def create_app(state: State) -> ASGIApp:
         ),
         state,
     )
+
+
+class _Static(StaticFiles):
+    """Styles and scripts, which the browser keeps, and asks whether they are still the same."""
+
+    def file_response(self, *args: Any, **named: Any) -> Response:  # noqa: ANN401  as Starlette has it
+        response = super().file_response(*args, **named)
+        response.headers["Cache-Control"] = "no-cache"
+        return response
 
 
 def _routes(state: State) -> list[BaseRoute]:
