@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -20,10 +21,19 @@ def needed(*programs: str) -> None:
     """Skip where a program is missing, and fail there in CI."""
     for program in programs:
         if shutil.which(program) is None:
-            message = f"the program {program} is not installed"
-            if os.environ.get("CI"):
-                pytest.fail(message + ", and CI must not skip")
-            pytest.skip(message)
+            _missing(program)
+
+
+def system_program(name: str) -> str:
+    """Return a program of the system's, whatever the test's own path; skip as ``needed`` does."""
+    return shutil.which(name, path=os.defpath) or _missing(name)
+
+
+def _missing(program: str) -> NoReturn:
+    message = f"the program {program} is not installed"
+    if os.environ.get("CI"):
+        pytest.fail(message + ", and CI must not skip")
+    pytest.skip(message)
 
 
 class Screen:

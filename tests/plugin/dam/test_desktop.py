@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -12,17 +11,13 @@ from pathlib import Path
 import pytest
 
 from tests.plugin.dam.conftest import Home
+from tests.plugin.dam.screen import system_program
 from twinlens_plugin.dam import desktop
 from twinlens_plugin.dam.desktop.defaults import keep_defaults
 
-GIO = shutil.which("gio")
-
 NASTY = "a 'b' \"c\" $HOME `d` \\e %f %% 100% ~;&|<>*?#()=\tß"
 
-needs_gio = pytest.mark.skipif(GIO is None, reason="gio (libglib2.0-bin) is not installed")
 
-
-@needs_gio
 def test_a_command_line_reaches_the_program_word_for_word(home: Home):
     """As GLib reads it, which GNOME, Xfce and others do: spaces, quotes, $ and % are themselves.
 
@@ -41,8 +36,7 @@ def test_a_command_line_reaches_the_program_word_for_word(home: Home):
     entry.write_bytes(desktop.entry(fields))
     photo = home.folder / "photo 1.jpg"
     photo.touch()
-    assert GIO
-    subprocess.run([GIO, "launch", entry, photo], check=True, timeout=20)
+    subprocess.run([system_program("gio"), "launch", entry, photo], check=True, timeout=20)
     _wait_for(out)
     assert out.read_text().split("\0") == ["plain", NASTY, "", "--", str(photo), ""]
 
@@ -106,16 +100,13 @@ def test_a_list_of_the_users_own_in_that_place_is_left(home: Home, viewer: Path)
     assert kept(home) == ("", ["image/png", "image/heic"])
 
 
-@needs_gio
 def test_installed_entries_are_offered_for_photos_and_are_not_their_default(
     home: Home, viewer: Path, monkeypatch: pytest.MonkeyPatch
 ):
     """As GLib sees it; and after the removal everything is as it was."""
     from tests.plugin.dam.test_plugin_command import run
 
-    update = shutil.which("update-desktop-database", path=os.defpath)
-    if update is None:
-        pytest.skip("update-desktop-database (desktop-file-utils) is not installed")
+    update = system_program("update-desktop-database")
     (home.folder / "bin/update-desktop-database").symlink_to(update)
     run("install", "digikam", "--anyway")
     said = _mime()
@@ -127,8 +118,11 @@ def test_installed_entries_are_offered_for_photos_and_are_not_their_default(
 
 
 def _mime() -> str:
-    assert GIO
     environ = {**os.environ, "LC_ALL": "C.UTF-8"}
     return subprocess.run(
-        [GIO, "mime", "image/jpeg"], env=environ, capture_output=True, text=True, check=False
+        [system_program("gio"), "mime", "image/jpeg"],
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=False,
     ).stdout

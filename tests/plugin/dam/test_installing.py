@@ -115,13 +115,18 @@ def test_a_file_of_somebody_else_is_left_even_with_force(home: Home, script: Fil
     assert script.path.read_bytes() == b"mine"
 
 
-def test_a_link_is_left(home: Home, script: File):
-    """A link in the place of a file of ours belongs to somebody, and so does what it leads to."""
-    (home.folder / "dotfiles").write_bytes(b"mine")
+@pytest.mark.parametrize("content", [None, b"mine", b"#!/bin/sh\n"])
+def test_a_link_is_left(home: Home, script: File, content: bytes | None):
+    """A link in the place of a file of ours is somebody's, wherever it leads; even to our very bytes."""
+    if content is not None:
+        (home.folder / "dotfiles").write_bytes(content)
     script.path.parent.mkdir(parents=True)
     script.path.symlink_to(home.folder / "dotfiles")
+    before = home.files()
     assert install(home, script, force=True) == [LEFT]
-    assert (home.folder / "dotfiles").read_bytes() == b"mine"
+    assert remove(home, force=True) == []
+    assert home.files() == before
+    assert script.path.is_symlink()
 
 
 def test_a_file_that_was_changed_since_is_left_unless_forced(home: Home, script: File):

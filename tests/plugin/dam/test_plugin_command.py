@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from tests.plugin.dam.conftest import Home
+from tests.plugin.dam.screen import system_program
 from twinlens_plugin.dam import registry
 from twinlens_plugin.main import cli
 
@@ -154,11 +153,9 @@ def test_entries_start_the_program_by_its_full_path(home: Home, entry: Path):
         assert f"TryExec={twinlens}\n" in entry.read_text()
 
 
-@pytest.mark.skipif(shutil.which("desktop-file-validate") is None, reason="not installed")
 def test_entries_are_valid_as_freedesktop_checks_it(home: Home):
     """desktop-file-validate has nothing to say."""
-    validate = shutil.which("desktop-file-validate", path=os.defpath + ":/usr/local/bin")
-    assert validate
+    validate = system_program("desktop-file-validate")
     home.program("update-desktop-database")
     run(
         "install", "geeqie", "digikam", "--anyway", "--library", home.folder / 'a "100%" $HOME\\`b`'

@@ -49,7 +49,7 @@ class Photographer:
             capture_output=True,
             text=True,
             check=False,
-            timeout=100,
+            timeout=140,
         )
 
     def card(self, name: str, seed: int) -> Path:
@@ -99,25 +99,19 @@ def state(folder: Path) -> dict[str, tuple[int, bytes]]:
 NEW = {"DCIM/100CANON/IMG_0002.JPG", "DCIM/101CANON/IMG_0002.JPG"}
 
 
-@pytest.mark.timeout(300)  # the real worker is started five times, on computers that are busy
+@pytest.mark.timeout(300)  # the real worker is started, on computers that are busy
 def test_import_card_copies_what_is_new_and_leaves_the_card(ada: Photographer):
-    """Two photos of one name both arrive; what is broken stays a reason not to erase the card."""
+    """Two photos of one name both arrive, with their times; a second import finds nothing new."""
     card = ada.card("a card", seed=1)
-    broken = card / "DCIM/100CANON/IMG_0004.JPG"
-    broken.write_bytes(b"broken")
     before = state(card)
-    done = ada.run("import-card", card)
-    assert (done.returncode, "IMG_0004.JPG: not an image" in done.stderr) == (1, True), done.stderr
-    [(folder, files)] = ada.imports().items()
-    assert files == NEW
+    for _ in range(2):
+        done = ada.run("import-card", card)
+        assert (done.returncode, done.stderr.count("twinlens:")) == (0, 0), done.stderr
+        assert "3 photos: 3 in the library (3 identical), 0 new." in done.stdout
+        [(folder, files)] = ada.imports().items()
+        assert files == NEW
     assert (folder / "DCIM/101CANON/IMG_0002.JPG").stat().st_mtime == 1_700_000_000
     assert state(card) == before
-
-    broken.unlink()
-    again = ada.run("import-card", card)
-    assert (again.returncode, again.stderr.count("twinlens:")) == (0, 0), again.stderr
-    assert "3 photos: 3 in the library (3 identical), 0 new." in again.stdout
-    assert list(ada.imports()) == [folder]
 
 
 def test_import_videos_copies_the_videos(ada: Photographer):
@@ -162,8 +156,7 @@ def test_the_script_for_digikam_as_digikam_runs_it(ada: Photographer):
 
 def test_scripts_of_the_page_are_clean(ada: Photographer):
     """The program shellcheck has nothing to say of them."""
-    if shutil.which("shellcheck") is None:
-        pytest.skip("shellcheck is not installed")
+    needed("shellcheck")
     scripts = sorted((ada.home / "bin").iterdir())
     assert [script.name for script in scripts] == ["gphoto2-hook", "import-card", "import-videos"]
     done = ada.run("shellcheck", *scripts)

@@ -14,6 +14,7 @@ import pytest
 
 from tests.plugin.conftest import Built
 from tests.plugin.dam.conftest import Home
+from tests.plugin.dam.screen import system_program
 
 PAGE_SECONDS = 30
 
@@ -71,6 +72,13 @@ def test_duplicates_are_those_of_the_photos_chosen(built: Built):
     assert "<li>1 photo is not in the library" in page
     assert page.index("<main>") < page.index("1 photo is not in the library")
     assert "No duplicates" in show(built, "duplicates", built.photos / "c.jpg")
+
+
+def test_a_folder_stands_for_its_photos(built: Built):
+    """Nautilus lets people choose folders as well."""
+    page = show(built, "duplicates", built.photos)
+    assert "b &lt;i&gt;.jpg" in page
+    assert "not in the library" not in page
 
 
 def test_check_says_of_photos_in_the_library_that_they_are(built: Built, tmp_path: Path):
@@ -161,8 +169,7 @@ def test_a_script_takes_as_many_photos_as_nautilus_can_name(
 
 def test_scripts_are_clean(scripts: Path):
     """The program shellcheck has nothing to say."""
-    shellcheck = shutil.which("shellcheck", path=os.defpath)
-    if shellcheck is None:
-        pytest.skip("shellcheck is not installed")
-    done = subprocess.run([shellcheck, *scripts.iterdir()], capture_output=True, check=False)
+    done = subprocess.run(
+        [system_program("shellcheck"), *scripts.iterdir()], capture_output=True, check=False
+    )
     assert (done.returncode, done.stdout) == (0, b"")
