@@ -185,4 +185,4 @@ def test_luacheck_finds_nothing():
         check=False,
     )
     assert done.returncode == 0, done.stdout.decode()
-    assert b"20 files" in done.stdout or done.stdout.count(b"OK") >= 19
+    assert done.stdout.count(b"OK") >= 19  # all of them were looked at
