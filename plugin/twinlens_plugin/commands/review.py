@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
-import threading
 
 import click
 
@@ -62,7 +62,12 @@ def _has_screen() -> bool:
 
 
 def _open(address: str) -> None:
-    import webbrowser
-
-    # Some browsers return only when they are closed.
-    threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
+    # A process of its own: some browsers return only when they are closed, and others write to what
+    # they take for their terminal.
+    subprocess.Popen(
+        [sys.executable, "-m", "webbrowser", address],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )

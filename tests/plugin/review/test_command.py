@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pty
 import re
@@ -17,7 +18,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.plugin.conftest import Built, Program
+from tests.plugin.conftest import Built, Program, wait_until
 from tests.plugin.review.conftest import Page, Read, Serve, scan, scene
 from twinlens.catalogue import Catalogue
 from twinlens.migrations import VERSION
@@ -196,11 +197,13 @@ def test_a_full_disk(own: Read, tmp_path: Path):
         subprocess.run(["umount", disk], check=True)
 
 
-def test_enter_gives_another_address(own: Read):
-    """Where a person sits: for a second browser, or the same one after a restart."""
+@contextlib.contextmanager
+def at_a_terminal(library: Path, *options: str, **environ: str) -> Iterator[int]:
+    """Start the command as a person does; give the end of the terminal that the person holds."""
     leader, follower = pty.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-c", _AT_A_TERMINAL, str(own.library.folder)],
+        [sys.executable, "-c", _AT_A_TERMINAL, *options],
+        env={**os.environ, "TWINLENS_LIBRARY": str(library), **environ},
         stdin=follower,
         stdout=follower,
         stderr=follower,
@@ -208,13 +211,7 @@ def test_enter_gives_another_address(own: Read):
     )
     os.close(follower)
     try:
-        first = _address_from(leader)
-        os.write(leader, b"\n")
-        second = _address_from(leader)
-        assert first != second
-        with httpx.Client(trust_env=False) as one, httpx.Client(trust_env=False) as other:
-            assert one.get(first).status_code == 303
-            assert other.get(second).status_code == 303
+        yield leader
         os.write(leader, b"\x03")
         assert process.wait(timeout=20) == 0
     finally:
@@ -223,12 +220,47 @@ def test_enter_gives_another_address(own: Read):
         os.close(leader)
 
 
+def test_enter_gives_another_address(own: Read):
+    """Where a person sits: for a second browser, or the same one after a restart."""
+    with at_a_terminal(own.library.folder, "--no-browser") as terminal:
+        first = _address_from(terminal)
+        os.write(terminal, b"\n")
+        second = _address_from(terminal)
+        assert first != second
+        with httpx.Client(trust_env=False) as one, httpx.Client(trust_env=False) as other:
+            assert one.get(first).status_code == 303
+            assert other.get(second).status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("options", "display", "opens"),
+    [((), ":9", True), ((), "", False), (("--no-browser",), ":9", False)],
+)
+def test_the_browser_is_opened(
+    own: Read, tmp_path: Path, options: tuple[str, ...], display: str, opens: bool
+):
+    """At the address that is printed; not where there is no screen, nor where it is not wanted."""
+    browser, opened = tmp_path / "browser", tmp_path / "opened"
+    browser.write_text(
+        f'#!/bin/sh\necho "hello from the browser"\nprintf %s "$1" > {opened}.part\n'
+        f"mv {opened}.part {opened}\n"
+    )
+    browser.chmod(0o755)
+    environ = {"BROWSER": f"{browser} %s", "DISPLAY": display, "WAYLAND_DISPLAY": ""}
+    with at_a_terminal(own.library.folder, *options, **environ) as terminal:
+        address = _address_from(terminal)
+        if opens:
+            wait_until(opened.exists, "the browser")
+            assert opened.read_text() == address
+            assert select.select([terminal], [], [], 0.2)[0] == [], "the browser says nothing here"
+    assert opened.exists() == opens
+
+
 _AT_A_TERMINAL = """
-import fcntl, os, sys, termios
+import fcntl, sys, termios
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-os.environ["TWINLENS_LIBRARY"] = sys.argv[1]
 from twinlens_plugin.main import cli
-cli(["review", "--no-browser"])
+cli(["review", *sys.argv[1:]])
 """
 
 
