@@ -17,85 +17,83 @@ from twinlens.catalogue import Catalogue
 from twinlens_plugin.current import CURRENT
 from twinlens_plugin.decisions import KEEP, NOT_DUPLICATES
 
-Rank = tuple[int, int, int, int]
+Rank = tuple[bool, int, int, int]
 """The lower, the rather kept."""
 
 
-class Spot(NamedTuple):
-    """One file of a cluster."""
-
-    folder: int
-    """Number of its folder: see ``Clusters.folders``."""
-    size: int
-    year: str
-    """In which it was taken, else that of the file."""
-    spare: bool
+Spot = tuple[int, int, str]
+"""A file: the number of its folder (see ``Clusters.folders``), its bytes, and the year in which it was
+taken, else that of the file. A plain tuple: with names it took a second more for 100,000 groups."""
 
 
-class _Content(NamedTuple):
-    rank: Rank
-    spots: list[Spot]
-    """Its files, as if all were spare, that which came first first."""
+class Cluster(NamedTuple):
+    """Files that show one shot."""
+
+    kept: list[Spot]
+    spare: list[Spot]
+    """One at least."""
 
 
 class Clusters:
     """What is duplicated in a library."""
 
     def __init__(self, catalogue: Catalogue) -> None:
-        """Read it all: about 3 s a million photos, 100,000 of them duplicated."""
+        """Read all that is duplicated."""
         self.folders: list[bytes] = []
         """Absolute paths of the folders that hold duplicates."""
         self._numbers: dict[bytes, int] = {}
+        self._spots: dict[int, list[Spot]] = {}
+        self._ranks: dict[int, Rank] = {}
         with catalogue.read_tx():
             chosen, self._same, self._apart = _decided(catalogue)
-            self._contents = self._read(catalogue, chosen)
+            self._read(catalogue, chosen)
             self._edges = self._related(catalogue)
 
-    def __iter__(self) -> Iterator[list[Spot]]:
-        """Yield the files of each cluster, of two at least."""
-        keeper = self._keepers()
-        members: dict[int, list[int]] = defaultdict(list)
-        for content, kept in keeper.items():
-            members[kept].append(content)
-        for kept, spare in members.items():
-            first, *rest = self._contents[kept].spots
-            wanted = (kept, kept) in self._apart
-            spots = [first._replace(spare=False)]
-            spots += [spot._replace(spare=not wanted) for spot in rest]
-            spots += [spot for one in spare if one != kept for spot in self._contents[one].spots]
-            if any(spot.spare for spot in spots):
-                yield spots
+    def __iter__(self) -> Iterator[Cluster]:
+        """Yield what is not alone."""
+        keepers = self._keepers()
+        beaten: dict[int, list[int]] = defaultdict(list)
+        for content, kept in keepers.items():
+            if content != kept:
+                beaten[kept].append(content)
+        for content, spots in self._spots.items():
+            others = beaten.get(content, ())
+            if keepers.get(content, content) != content or (len(spots) == 1 and not others):
+                continue
+            wanted = len(spots) if (content, content) in self._apart else 1
+            spare = spots[wanted:]
+            for other in others:
+                spare += self._spots[other]
+            if spare:
+                yield Cluster(spots[:wanted], spare)
 
     def _keepers(self) -> dict[int, int]:
-        """Return for each content that which is kept in its place, itself perhaps."""
-        keeper: dict[int, int] = {}
-        for content in sorted(self._contents, key=lambda one: self._contents[one].rank):
-            better = [one for one in self._edges.get(content, ()) if keeper.get(one) == one]
-            keeper[content] = min(better, key=lambda one: self._contents[one].rank, default=content)
-        return keeper
+        """Return what is kept in the place of each content that is related to others, itself perhaps."""
+        keepers: dict[int, int] = {}
+        rank = self._ranks.__getitem__
+        for content in sorted(self._edges, key=rank):
+            better = [one for one in self._edges[content] if keepers.get(one) == one]
+            keepers[content] = min(better, key=rank, default=content)
+        return keepers
 
-    def _read(self, catalogue: Catalogue, chosen: set[int]) -> dict[int, _Content]:
+    def _read(self, catalogue: Catalogue, chosen: set[int]) -> None:
         roots = {row["id"]: row["path"] for row in catalogue.rows("SELECT id, path FROM roots")}
-        contents: dict[int, _Content] = {}
         # to_win has all contents around which something may be won, and no others.
         rows = catalogue.iterate(
-            "SELECT w.content_id, root_id, f.path, size, bytes_of, pixels, year,"  # noqa: S608
-            " strftime('%Y', mtime_ns / 1000000000, 'unixepoch', 'localtime') FROM"
-            " (SELECT t.content_id, c.bytes AS bytes_of, coalesce(width * height, 0) AS pixels,"
-            " substr(taken_at, 1, 4) AS year FROM to_win t JOIN contents c ON c.id = t.content_id) w"
-            " CROSS JOIN files f ON f.content_id = w.content_id LEFT JOIN jobs ON file_id = f.id"
-            f" WHERE {CURRENT} ORDER BY w.content_id, f.id"
+            "SELECT t.content_id, root_id, f.path, size, c.bytes, coalesce(width * height, 0),"  # noqa: S608
+            " coalesce(substr(taken_at, 1, 4),"
+            " strftime('%Y', mtime_ns / 1000000000, 'unixepoch', 'localtime'), '')"
+            " FROM to_win t CROSS JOIN contents c ON c.id = t.content_id"
+            " CROSS JOIN files f ON f.content_id = t.content_id LEFT JOIN jobs ON file_id = f.id"
+            f" WHERE {CURRENT} ORDER BY t.content_id, f.id"
         )
-        for content, root, path, size, bytes_, pixels, taken, file_year in rows:
-            folder = self._folder(roots[root], path)
-            spot = Spot(folder, size, taken or file_year or "", spare=True)
-            known = contents.get(content)
-            if known is None:
-                rank = (0 if content in chosen else 1, -pixels, -bytes_, content)
-                contents[content] = _Content(rank, [spot])
+        for content, root, path, size, bytes_, pixels, year in rows:
+            spot = (self._folder(roots[root], path), size, year)
+            if content in self._spots:
+                self._spots[content].append(spot)
             else:
-                known.spots.append(spot)
-        return contents
+                self._spots[content] = [spot]
+                self._ranks[content] = (content not in chosen, -pixels, -bytes_, content)
 
     def _folder(self, root: bytes, path: bytes) -> int:
         below = path.rpartition(b"/")[0]
@@ -114,7 +112,7 @@ class Clusters:
             " WHERE kind IN ('same-pixels', 'copy', 'edit')"
         )
         for a, b in (*rows, *self._same):
-            if a in self._contents and b in self._contents and (a, b) not in self._apart:
+            if a in self._spots and b in self._spots and (a, b) not in self._apart:
                 edges[a].append(b)
                 edges[b].append(a)
         return edges

@@ -12,7 +12,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from itertools import combinations_with_replacement
+from itertools import combinations
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -25,7 +25,7 @@ from twinlens.media import printable
 from twinlens.roots import list_roots
 from twinlens_plugin.current import below
 from twinlens_plugin.output import megabytes, shown
-from twinlens_plugin.review.clusters import Clusters, Spot
+from twinlens_plugin.review.clusters import Cluster, Clusters
 from twinlens_plugin.review.groups import query_of
 from twinlens_plugin.review.problems import Refused
 from twinlens_plugin.review.progress import changed
@@ -74,21 +74,25 @@ class Spread:
     photos that it holds twice."""
     groups: int = 0
 
-    def add(self, spots: list[Spot]) -> None:
+    def add(self, cluster: Cluster) -> None:
         """Add the files of a cluster."""
         self.groups += 1
-        sizes: dict[int, list[int]] = defaultdict(list)
-        for spot in spots:
-            sizes[spot.folder].append(spot.size)
-            if spot.spare:
-                self.by_folder[spot.folder].add(1, spot.size)
-                self.by_year[spot.year].add(1, spot.size)
-        folders = sorted(sizes)[:MOST_FOLDERS]
-        for a, b in combinations_with_replacement(folders, 2):
-            if a != b:
-                self.shared[a, b].add(1, min(max(sizes[a]), max(sizes[b])))
-            elif len(sizes[a]) > 1:
-                self.shared[a, a].add(1, sum(sizes[a]) - max(sizes[a]))
+        sizes: dict[int, list[int]] = {}
+        for folder, size, _ in cluster.kept:
+            sizes.setdefault(folder, []).append(size)
+        for folder, size, year in cluster.spare:
+            sizes.setdefault(folder, []).append(size)
+            self.by_folder[folder].add(1, size)
+            self.by_year[year].add(1, size)
+        if len(sizes) > 1:
+            self._add_shared(sizes)
+        for folder, found in sizes.items():
+            if len(found) > 1:
+                self.shared[folder, folder].add(1, sum(found) - max(found))
+
+    def _add_shared(self, sizes: dict[int, list[int]]) -> None:
+        for a, b in combinations(sorted(sizes)[:MOST_FOLDERS], 2):
+            self.shared[a, b].add(1, min(max(sizes[a]), max(sizes[b])))
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +141,8 @@ def measure(catalogue: Catalogue) -> Spread:
     """Count all that is spare."""
     clusters = Clusters(catalogue)
     spread = Spread(clusters.folders)
-    for spots in clusters:
-        spread.add(spots)
+    for cluster in clusters:
+        spread.add(cluster)
     return spread
 
 

@@ -193,25 +193,25 @@ def test_a_spare_photo_always_has_one_that_is_kept(edges: list[tuple[int, int]])
     """Whatever is related to whatever: each cluster keeps exactly one file, no file is in two."""
     clusters = object.__new__(Clusters)
     clusters._apart = set()
-    clusters._same = []
-    from twinlens_plugin.review.clusters import Spot, _Content
-
-    clusters._contents = {
-        n: _Content((1, n % 3, 0, n), [Spot(n, n, "2020", spare=True)]) for n in range(8)
-    }
+    clusters._spots = {n: [(n, n, "2020")] for n in range(8)}
+    clusters._ranks = {n: (True, n % 3, 0, n) for n in range(8)}
     related: dict[int, list[int]] = {}
     for a, b in edges:
         if a != b:
             related.setdefault(a, []).append(b)
             related.setdefault(b, []).append(a)
     clusters._edges = related
-    seen: set[int] = set()
-    for spots in clusters:
-        [kept] = [spot.folder for spot in spots if not spot.spare]
-        for spot in spots:
-            assert spot.folder == kept or kept in related[spot.folder]
-            assert spot.folder not in seen
-            seen.add(spot.folder)
+    seen: list[int] = []
+    all_spare: set[int] = set()
+    for cluster in clusters:
+        [(kept, _, _)] = cluster.kept
+        spare = [folder for folder, _, _ in cluster.spare]
+        assert all(kept in related[folder] for folder in spare)
+        seen += [kept, *spare]
+        all_spare.update(spare)
+    assert len(seen) == len(set(seen))
+    # Who is left out resembles nothing but what is spare itself.
+    assert all(set(related[n]) <= all_spare for n in related if n not in seen)
 
 
 def test_it_counts_what_duplicates_lists(client: Client, read: Read):
