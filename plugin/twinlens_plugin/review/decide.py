@@ -21,10 +21,12 @@ from twinlens_plugin.review import ids
 from twinlens_plugin.review.problems import Refused
 from twinlens_plugin.review.state import State
 
-MOST_PHOTOS: Final = 500
-"""Of one decision: each two of them are remembered, 125,000 pairs."""
-MOST_PAIRS: Final = 500_000
-"""Pairs that can be taken back; the oldest decisions go first. About 200 MB were they all there."""
+MOST_PHOTOS: Final = 5000
+"""Of one decision."""
+MOST_AT_ONCE: Final = 12_000
+"""Pairs that one decision may stand for, 155 photos each with each: a second of the write lock."""
+MOST_PAIRS: Final = 200_000
+"""Pairs that can be taken back; the oldest decisions go first. 60 MB at most."""
 
 _SAID: Final = {
     NOT_DUPLICATES: "Not duplicates",
@@ -111,6 +113,7 @@ def _decide(state: State, undos: Undos, body: dict[str, Any]) -> dict[str, str]:
     photos = photo_ids(body.get("photos"))
     if (verdict == KEEP) != (keep is not None) or (keep is not None and keep not in photos):
         raise Refused("keep: must be one of the photos where the verdict is keep, else null.")
+    _refuse_many(verdict, len(photos))
     with state.catalogue() as catalogue:
         hashes = {photo: _hash(catalogue, photo) for photo in photos}
     made = decisions.make(
@@ -127,6 +130,15 @@ def _decide(state: State, undos: Undos, body: dict[str, Any]) -> dict[str, str]:
         decisions.store(tx, made)
     words = f"{_SAID[verdict]}: {output.plural(len(photos), 'photo')}."
     return {"undo": undos.keep(Change(before, made)), "words": words}
+
+
+def _refuse_many(verdict: str, photos: int) -> None:
+    pairs = photos - 1 if verdict == KEEP else photos * (photos - 1) // 2
+    if pairs > MOST_AT_ONCE:
+        raise Refused(
+            f"{photos} photos are {pairs:,} pairs to remember, more than this page takes at once."
+            " Use: twinlens decide --files-from FILE"
+        )
 
 
 def _hash(catalogue: Catalogue, photo: int) -> bytes:

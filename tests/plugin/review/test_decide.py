@@ -13,6 +13,8 @@ from tests.plugin.review.conftest import Client, Read, Serve
 from twinlens.catalogue import Catalogue
 from twinlens_plugin import decisions
 from twinlens_plugin.decisions import Decision
+from twinlens_plugin.review.decide import MOST_PAIRS, Change, Undos
+from twinlens_plugin.review.problems import Refused
 
 
 @pytest.fixture
@@ -84,9 +86,13 @@ def test_undo_brings_back_what_stood_before(own: Read, own_client: Client):
         ([], "is no JSON object"),
         ({}, "verdict: must be one of: not-duplicates, same, keep"),
         ({"verdict": "delete", "photos": [1, 2]}, "verdict: must be one of"),
-        ({"verdict": "same", "photos": [1]}, "2 to 500 photos"),
-        ({"verdict": "same", "photos": [1, 1]}, "2 to 500 photos"),
-        ({"verdict": "same", "photos": list(range(1, 600))}, "2 to 500 photos"),
+        ({"verdict": "same", "photos": [1]}, "2 to 5000 photos"),
+        ({"verdict": "same", "photos": [1, 1]}, "2 to 5000 photos"),
+        ({"verdict": "same", "photos": list(range(1, 6000))}, "2 to 5000 photos"),
+        (
+            {"verdict": "same", "photos": list(range(1, 201))},
+            "200 photos are 19,900 pairs to remember, more than this page takes at once.",
+        ),
         ({"verdict": "same", "photos": "12"}, "a list of numbers"),
         ({"verdict": "same", "photos": [1, "2"]}, "a list of numbers"),
         ({"verdict": "same", "photos": [1, True]}, "a list of numbers"),
@@ -151,3 +157,17 @@ def test_another_writer_is_waited_for(own: Read, own_client: Client):
         holder.stdout.readline()
         decide(own_client, "same", own.file_id("2024/photo-6.jpg"), own.file_id("2024/photo-7.jpg"))
     assert len(stored(own)) == 1
+
+
+def test_what_can_be_taken_back_is_bounded():
+    """The oldest goes first, and never the last one."""
+    undos = Undos()
+    large = Change([], [Decision(b"a", b"b", "same", None, 1.0)] * (MOST_PAIRS - 1))
+    first, second, third = undos.keep(large), undos.keep(large), undos.keep(Change([], []))
+    with pytest.raises(Refused):
+        undos.get(first)
+    assert undos.get(second) is large
+    undos.forget(second)
+    undos.forget(second)
+    fourth = undos.keep(large)
+    assert (undos.get(third).after, undos.get(fourth)) == ([], large)
