@@ -85,6 +85,19 @@ class Census:
                 self.looks.setdefault(name, Sum()).add(going)
 
 
+class Counted:
+    """The last census: who turns the pages of a plan of 100,000 groups waits for it once (1 s)."""
+
+    def __init__(self) -> None:
+        self._last: tuple[str, Census] | None = None
+
+    def of(self, draft: Draft) -> Census:
+        """Return the census of a draft as it is now."""
+        if self._last is None or self._last[0] != draft.revision:
+            self._last = (draft.revision, Census.of(draft))
+        return self._last[1]
+
+
 def with_relations(
     group: PlannedGroup, photos: Sequence[PlannedPhoto]
 ) -> Iterator[tuple[PlannedPhoto, str]]:

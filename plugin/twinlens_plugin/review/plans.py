@@ -19,7 +19,7 @@ from twinlens.roots import list_roots, why_offline
 from twinlens_plugin import output
 from twinlens_plugin.acting.actions import Action
 from twinlens_plugin.review import acting
-from twinlens_plugin.review.census import LOOK_WORDS, NAMED_FOLDERS, Census
+from twinlens_plugin.review.census import LOOK_WORDS, NAMED_FOLDERS, Counted
 from twinlens_plugin.review.decide import json_of
 from twinlens_plugin.review.desk import Desk
 from twinlens_plugin.review.draft import Draft, Spot
@@ -37,13 +37,14 @@ from twinlens_plugin.review.state import State
 def routes(state: State) -> list[Route]:
     """Return the addresses of plans, and of what acts on them."""
     desk = Desk.of(state)
+    counted = Counted()
 
     def overview(request: Request) -> Response:
         name = request.path_params["plan"]
         with desk.drafts.open(name) as draft:
             if desk.applied(name) and (job := desk.jobs.of_draft(name)) is not None:
                 return RedirectResponse(f"/plans/jobs/{job.id}", 303)
-            return _overview(desk, request, draft)
+            return _overview(desk, counted, request, draft)
 
     async def make(request: Request) -> Response:
         body = await json_of(request)
@@ -69,14 +70,14 @@ def routes(state: State) -> list[Route]:
     ]
 
 
-def _overview(desk: Desk, request: Request, draft: Draft) -> Response:
+def _overview(desk: Desk, counted: Counted, request: Request, draft: Draft) -> Response:
     chosen = _part(request.query_params)
     numbers = chosen.groups(draft)
     page = _number(request.query_params.get("page", "1"))
     pages = max(1, -(-len(numbers) // GROUPS_A_PAGE))
     page = min(page, pages)
     shown = numbers[(page - 1) * GROUPS_A_PAGE : page * GROUPS_A_PAGE]
-    census = Census.of(draft)
+    census = counted.of(draft)
     with desk.state.catalogue() as catalogue:
         roots = list_roots(catalogue)
         groups = view(draft, shown, catalogue)
