@@ -33,6 +33,7 @@ from twinlens.library import Library
 from twinlens.messages import ModelRef, decode_bytes
 from twinlens.settings import Settings
 from twinlens_worker.decode import Box, Decoded, DecodeRequest, DecoderPool, Rendering
+from twinlens_worker.decode.pool import cores
 from twinlens_worker.decode.thumbnail import LONGEST_SIDE
 from twinlens_worker.pipeline import Pipeline
 
@@ -40,8 +41,8 @@ log = logging.getLogger("twinlens.worker.assistant")
 
 Answer = dict[str, Any]
 
-MOST_DECODERS: Final = 4
-"""One person looks at a few photos at a time, perhaps while a scan has all cores busy."""
+DECODERS: Final = (2, 4)
+"""Least and most: a slow photo must not hold up the others, and one person looks at few at a time."""
 
 AT_ONCE: Final = 8
 """Requests that are worked on; the others wait in line."""
@@ -91,10 +92,11 @@ class _Assistant:
     """Answers one request a thread."""
 
     def __init__(self, settings: Settings) -> None:
-        cores = settings.decode_processes or MOST_DECODERS
+        least, most = DECODERS
+        wanted = settings.decode_processes or min(max(cores(), least), most)
         self._settings = settings
         self._library = Library(settings.library)
-        self._pool = DecoderPool(replace(settings, decode_processes=min(cores, MOST_DECODERS)))
+        self._pool = DecoderPool(replace(settings, decode_processes=wanted))
         self._pool.warm()
         self._model_lock = threading.Lock()
         self._pipeline: Pipeline | None = None

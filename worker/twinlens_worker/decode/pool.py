@@ -61,7 +61,7 @@ class DecoderPool:
         """Start the processes, so that they import while other things happen; do not wait."""
         with self._lock:
             if not self._keepers and not self._closed:
-                count = self._settings.decode_processes or _cores()
+                count = self._settings.decode_processes or cores()
                 self._keepers = [_Keeper(self._settings, self._tasks) for _ in range(count)]
                 for keeper in self._keepers:
                     keeper.start()
@@ -90,7 +90,7 @@ class DecoderPool:
             self._open.discard(future)
 
 
-def _cores() -> int:
+def cores() -> int:
     """Return how many cores this process may use: in a container fewer than there are."""
     if hasattr(os, "sched_getaffinity"):  # macOS has none
         return len(os.sched_getaffinity(0))
