@@ -35,7 +35,6 @@ class World:
     program: tuple[str, ...] = (sys.executable, "-P", "-m", "twinlens_plugin")
     view: str = "lighttable"
     api: int = 9
-    actions: bool = True
 
 
 class Darktable:
@@ -65,7 +64,6 @@ class Darktable:
                 "asking": self._asking,
                 "view": world.view,
                 "api": world.api,
-                "actions": world.actions,
             }
         )
         self.api = self.lua.execute(API.read_text())(self.given)

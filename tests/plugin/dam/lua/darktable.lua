@@ -4,15 +4,14 @@ runs in a thread of its own (a coroutine); execute and sleep let go of the lock,
 
 darktable(world): world.films = {{path=, images = {{filename=, rating=, is_altered=, version=}}}},
 world.start(line) -> number, world.status(number) -> nil while it runs, then the status of wait(2);
-world.asking() -> whether twinlens runs now. world.prefs, world.view, world.actions (false:
-dt.gui.action raises), world.ending.
+world.asking() -> whether twinlens runs now. world.prefs, world.view, world.ending.
 ]]
 
 return function(world)
   local threads = {}
   local seen = {
     printed = {}, jobs = {}, shortcuts = {}, events = {}, buttons = {}, looked_up = 0,
-    selections = {}, libs = {}, preferences = {}, registered = {}, slept = 0,
+    libs = {}, preferences = {}, registered = {}, slept = 0,
   }
 
   local function start(func, ...)
@@ -169,18 +168,18 @@ return function(world)
   end
 
   dt.gui = {
+    -- Takes any image, and lists those that are shown.
     selection = function(new)
-      local before = selected
-      if new then
-        selected = { table.unpack(new) }
-        seen.selections[#seen.selections + 1] = selected
+      local before = {}
+      for _, image in ipairs(selected) do
+        for _, one in ipairs(collection) do
+          if one == image then
+            before[#before + 1] = image
+          end
+        end
       end
-      return { table.unpack(before) }
-    end,
-    action = function(path)
-      assert(world.actions ~= false, "no such action")
-      assert(path == "lib/select/select all", path)
-      selected = { table.unpack(collection) }
+      selected = new and { table.unpack(new) } or selected
+      return before
     end,
     current_view = function() return { id = world.view or "lighttable" } end,
     create_job = function(text, bar, cancel)

@@ -63,19 +63,13 @@ local function images_of(group, map)
   return has, lacks
 end
 
--- Returns the images that are shown now: photos that nobody sees must not be selected.
-local function shown()
-  local before = dt.gui.selection()
-  local ok = pcall(dt.gui.action, "lib/select/select all", 0, "", "", 1.0)
-  local all = dt.gui.selection(before)
-  if ok and #all == #dt.collection then
-    return all
-  end
-  all = {}
-  for i = 1, #dt.collection do
-    all[i] = dt.collection[i]
-  end
-  return all
+-- Selects images, but for those that are not in the collection shown; returns the ones selected.
+-- darktable would select these too: unseen, until another collection shows them. It lists the seen.
+local function select_shown(images)
+  dt.gui.selection(images)
+  local seen = dt.gui.selection()
+  dt.gui.selection(seen)
+  return seen
 end
 
 local function ids(images)
@@ -86,54 +80,39 @@ local function ids(images)
   return set
 end
 
--- Returns the images to select, and the line to show.
-local function near_duplicates(self, images, visible)
+-- Selects the duplicates of images with them; returns the line to show, and what is selected.
+local function select_duplicates(self, images)
   local groups, remarks = groups_of(self, images)
   if not groups then
-    return nil, remarks
+    return remarks
   end
-  local map, set, found, hidden, lacking = photos.new(), ids(visible), {}, 0, 0
+  local map, found, lacking = photos.new(), {}, 0
   for _, group in ipairs(groups) do
     local has, lacks = images_of(group, map)
     lacking = lacking + lacks
     for _, one in ipairs(has) do
-      if set[one.image.id] then
-        found[#found + 1] = one.image
-      else
-        hidden = hidden + 1
-      end
+      found[#found + 1] = one.image
     end
   end
-  return found, line(
-    ("%s selected, in %s"):format(count(#found, "photo"), count(#groups, "group")),
-    if_any(hidden, "%d more not in this collection"),
-    if_any(lacking, "%d not in darktable"), remarks)
+  local selected = select_shown(found)
+  return line(
+    ("%s selected, in %s"):format(count(#selected, "photo"), count(#groups, "group")),
+    if_any(#found - #selected, "%d more not in this collection"),
+    if_any(lacking, "%d not in darktable"), remarks), selected
 end
 
---- The button of the module "select": returns what is to be selected. `visible`: the collection.
-function commands.select_button(_, visible)
-  local before = dt.gui.selection()
-  local selected = #before == 0 and task.say(NOTHING)
-    or #before > 0 and task.run("looking for duplicates", function(self)
-      local found, text = near_duplicates(self, before, visible)
-      return text, found
-    end)
-  return selected or before
-end
-
---- The same by a shortcut.
+--- Selects the duplicates of the photos acted on; returns what is selected.
 function commands.select()
-  local before = acted_on()
-  if #before == 0 then
+  local images = acted_on()
+  if #images == 0 then
     return task.say(NOTHING)
   end
-  task.run("looking for duplicates", function(self)
-    local found, text = near_duplicates(self, before, shown())
-    if found then
-      dt.gui.selection(found)
-    end
-    return text
-  end)
+  return task.run("looking for duplicates", function(self) return select_duplicates(self, images) end)
+end
+
+--- The button of the module "select": darktable selects what is returned.
+function commands.select_button()
+  return commands.select() or dt.gui.selection()
 end
 
 -- The version that leads already stays the leader where it is the keeper's.
