@@ -112,6 +112,7 @@ class Jobs:
         self._session = session
         self.folder = session.library.folder / "plans"
         self._lock = threading.Lock()
+        self._started: dict[str, Job] = {}
         self._children: dict[str, subprocess.Popen[bytes]] = {}
         self._progress: dict[str, Progress] = {}
 
@@ -133,23 +134,22 @@ class Jobs:
             command = python_module(
                 "twinlens_plugin", kind, *arguments, "--json", *self._session.child_arguments()
             )
+            job = Job(
+                name,
+                kind,
+                draft,
+                plan,
+                action,
+                total,
+                ["twinlens", kind, *arguments],
+                0,
+                0.0,
+                now,
+            )
             try:
                 self.folder.mkdir(mode=0o700, exist_ok=True)
+                self._write(job)  # where a full disk says so, nothing has begun
                 child = self._spawn(name, command)
-                job = Job(
-                    name,
-                    kind,
-                    draft,
-                    plan,
-                    action,
-                    total,
-                    ["twinlens", kind, *arguments],
-                    child.pid,
-                    _born(child.pid),
-                    now,
-                )
-                self._children[name] = child
-                self._write(job)
             except OSError as error:
                 where = shown(os.fsencode(str(error.filename or self.folder)))
                 raise Refused(
@@ -157,6 +157,11 @@ class Jobs:
                     " permissions.",
                     507,
                 ) from error
+            self._children[name] = child
+            job = dataclasses.replace(job, pid=child.pid, born=_born(child.pid))
+            self._started[name] = job
+            with contextlib.suppress(OSError):  # then another server does not know that it runs
+                self._write(job)
         return job
 
     def refuse_another(self) -> None:
@@ -179,12 +184,14 @@ class Jobs:
     def _write(self, job: Job) -> None:
         path = os.fsencode(self.folder / f"job-{job.id}.json")
         text = json.dumps(dataclasses.asdict(job)).encode("ascii")
-        files.create(path, text, files.beside(path, job.id))
+        files.replace(path, text, files.beside(path, job.id), None, times=False)
 
     def get(self, name: str) -> Job:
         """Return a job. Raises Refused (404)."""
         if not _ID.fullmatch(name):
             raise _unknown()
+        if name in self._started:
+            return self._started[name]
         try:
             record = json.loads((self.folder / f"job-{name}.json").read_bytes())
             return Job(**record)
@@ -274,7 +281,7 @@ class Jobs:
         if child is not None:
             return child.poll() is None
         # The system's clock may have been set meanwhile, by which it reckons.
-        return abs(_born(job.pid) - job.born) < 2
+        return job.born > 0 and abs(_born(job.pid) - job.born) < 2
 
     def _last_words(self, job: Job) -> str:
         lines = self._lines_of_errors(job, 1 << 20)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -362,3 +363,39 @@ def test_a_plan_that_was_carried_out_is_not_thrown_away(desk: Desk):
     url = desk.plan()
     desk.done(desk.apply(url))
     assert desk.post(f"{url}/discard").status_code == 409
+
+
+def test_where_the_job_cannot_be_written_down_nothing_begins(built: Built, desk: Desk):
+    """A full disk is found out before the command line is started; later the same plan is good."""
+    before = state(built.photos)
+    url = desk.plan()
+    shown = desk.shown(url)
+    folder = built.library.folder / "plans"
+    away = folder.rename(folder.with_name("away"))
+    folder.write_bytes(b"")
+    refused = desk.post("/plans/undo", {"run": "x"})
+    assert refused.status_code == 404
+    assert desk.post(f"{url}/apply", {**shown, "action": "trash"}).status_code == 404
+    folder.unlink()
+    away.rename(folder)
+    with read_only(folder):
+        refused = desk.post(f"{url}/apply", {**shown, "action": "trash"})
+        assert refused.status_code == 507
+        assert "cannot be written" in refused.json()["error"]
+    assert state(built.photos) == before
+    assert not read_runs(built.library)
+    desk.done(desk.apply(url))
+
+
+def test_a_job_whose_process_was_never_made_does_not_run_for_ever(built: Built, desk: Desk):
+    """A server that died between writing the job down and starting it leaves nothing in the way."""
+    url = desk.plan()
+    job, _ = desk.done(desk.apply(url))
+    file = built.library.folder / "plans" / f"job-{job.rpartition('/')[2]}.json"
+    record = json.loads(file.read_text())
+    name = "f" * 16
+    file.with_name(f"job-{name}.json").write_text(
+        json.dumps({**record, "id": name, "pid": 0, "born": 0.0, "at": record["at"] + 60})
+    )
+    assert desk.wait(f"/plans/jobs/{name}")["running"] is False
+    desk.done(desk.post("/plans/undo", {"plan": url.rpartition("/")[2]}))
