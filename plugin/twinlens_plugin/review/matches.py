@@ -47,8 +47,8 @@ class Seen:
     """What was done to one of the two: ``cropped to 42 %``."""
     labels: str
     """What the model names in it, the surest first."""
-    figures: str
-    """``4000 x 3000 · 4.20 MB · 2024-05-01``."""
+    figures: tuple[str, ...]
+    """``4000 x 3000``, ``4.20 MB``, ``2024-05-01``, as far as they are known."""
     online: bool
     thumb: str
     """Address of its thumbnail."""
@@ -150,7 +150,7 @@ def _labels(found: Sequence[Label]) -> str:
     return ", ".join(f"{one.name.replace('_', ' ')} {one.probability * 100:.0f} %" for one in found[:3])  # fmt: skip
 
 
-def _figures(file: Any) -> str:  # noqa: ANN401  sqlite3.Row
+def _figures(file: Any) -> tuple[str, ...]:  # noqa: ANN401  sqlite3.Row
     pixels = f"{file['width']} × {file['height']}" if file["width"] else ""  # noqa: RUF001
     day = (file["taken_at"] or "")[:10]
-    return " · ".join(part for part in (pixels, megabytes(file["size"]), day) if part)
+    return tuple(part for part in (pixels, megabytes(file["size"]), day) if part)

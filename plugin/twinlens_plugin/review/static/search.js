@@ -54,7 +54,10 @@ function showBrought(file) {
     URL.revokeObjectURL(address);
     for (const id of ["stage", "parts", "parts-how"]) document.getElementById(id).hidden = false;
   }, { once: true });
-  whole.addEventListener("error", () => URL.revokeObjectURL(address), { once: true }); // RAW, HEIC: no picture here
+  whole.addEventListener("error", () => { // RAW, HEIC
+    URL.revokeObjectURL(address);
+    document.getElementById("unshown").hidden = false;
+  }, { once: true });
   whole.src = address;
 }
 
