@@ -105,13 +105,6 @@ def find(catalogue: Catalogue, file_id: int) -> File:
     )
 
 
-def file(catalogue: Catalogue, file_id: int) -> File:
-    """Return a photo that is there now, as it was recorded. Raises Refused."""
-    found = find(catalogue, file_id)
-    found.open().close()
-    return found
-
-
 def _open_below(root: bytes, relative: bytes) -> int:
     """Open a file below a folder, through real folders alone. Raises OSError.
 
