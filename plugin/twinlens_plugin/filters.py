@@ -10,14 +10,16 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from twinlens.catalogue import Catalogue
 from twinlens.relations import DUPLICATES, KINDS, PAIR
 from twinlens.settings import Settings
+from twinlens_plugin.completing import with_commas
 from twinlens_plugin.keeper import Keep
 from twinlens_plugin.options import PATH, Function
 from twinlens_plugin.places import part_of_library
-from twinlens_plugin.rules import parse_keep
+from twinlens_plugin.rules import DEFAULT, PATH_PREFIX, parse_keep
 from twinlens_plugin.wanted import Wanted
 from twinlens_plugin.when import Moment
 
@@ -102,10 +104,21 @@ class _Kinds(click.ParamType):  # type: ignore[type-arg]  # generic from click 8
             self.fail(f"'{wrong}' is no kind. Known: {', '.join(known)}.", param, ctx)
         return names
 
+    def shell_complete(
+        self,
+        ctx: click.Context,  # noqa: ARG002
+        param: click.Parameter,  # noqa: ARG002
+        incomplete: str,
+    ) -> list[CompletionItem[str]]:
+        """Complete the last of the names."""
+        return with_commas([kind for kind in KINDS if kind != PAIR], incomplete)
+
 
 def _folders(name: str, text: str) -> Any:  # noqa: ANN401  a decorator of click's
     return click.option(name, type=PATH, multiple=True, metavar="DIR", help=text)
 
+
+_RULES = [*(rule.name for rule in DEFAULT), PATH_PREFIX]
 
 _OPTIONS = (
     click.option(
@@ -154,6 +167,7 @@ _OPTIONS = (
     click.option(
         "--keep",
         metavar="RULE,...",
+        shell_complete=lambda _ctx, _param, begun: with_commas(_RULES, begun),
         help="Choose keepers by these rules first: raw, pixels, unedited, camera, compression,"
         " reference, rated, sharp, oldest, path:GLOB.",
     ),

@@ -14,6 +14,7 @@ from collections.abc import Mapping, MutableSequence, Sequence
 from typing import Any, NoReturn
 
 import click
+from click.shell_completion import CompletionItem
 
 from twinlens import __version__
 from twinlens_plugin.options import Group
@@ -38,6 +39,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "remove-root": ("twinlens_plugin.commands.remove_root", "Forget a folder; photos stay."),
     "plugin": ("twinlens_plugin.commands.plugin", "Put twinlens into photo managers."),
     "model": ("twinlens_plugin.commands.model", "List the models, or choose one."),
+    "completion": ("twinlens_plugin.commands.completion", "Have the shell complete what you type."),
 }
 """Command: its module, which has a ``command``, and its line in the list of commands."""
 
@@ -58,6 +60,15 @@ class TwinlensGroup(Group):
             return None
         command: click.Command = importlib.import_module(COMMANDS[cmd_name][0]).command
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+        """Complete a command without importing any, which would take longer than people wait."""
+        found = [
+            CompletionItem(name, help=short)
+            for name, (_, short) in COMMANDS.items()
+            if name.startswith(incomplete)
+        ]
+        return found + click.Command.shell_complete(self, ctx, incomplete)
 
     def format_commands(
         self,
@@ -108,6 +119,10 @@ def main() -> None:
     """Run the command line."""
     # An answer of 10,000 photos makes no cycles, and looking for them takes 8 % of its time.
     gc.set_threshold(100_000)
+    if "_TWINLENS_COMPLETE" in os.environ:
+        from twinlens_plugin import shells
+
+        shells.register()
     cli()
 
 

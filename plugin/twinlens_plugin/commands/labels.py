@@ -11,7 +11,7 @@ from twinlens.catalogue import Catalogue
 from twinlens.errors import ModelError, PhotoError
 from twinlens.labels import Label
 from twinlens.models import Model, get_model
-from twinlens_plugin import output
+from twinlens_plugin import completing, output
 from twinlens_plugin.answers import live_paths
 from twinlens_plugin.errors import EmptyLibraryError
 from twinlens_plugin.listed import read_list
@@ -24,7 +24,12 @@ Answer = tuple[bytes, tuple[Label, ...]]
 
 @click.command("labels", cls=Command)
 @click.argument("photos", nargs=-1, type=PATH, metavar="[PHOTO...]")
-@click.option("--find", metavar="LABEL", help="List the photos with this label, the surest first.")
+@click.option(
+    "--find",
+    metavar="LABEL",
+    shell_complete=completing.known_to_library(completing.labels),
+    help="List the photos with this label, the surest first.",
+)
 @click.option(
     "--min-probability",
     type=click.FloatRange(0, 1),

@@ -6,12 +6,13 @@ import click
 
 from twinlens.roots import remove_root
 from twinlens_plugin import output
+from twinlens_plugin.completing import DIRECTORY, known_to_library, roots
 from twinlens_plugin.options import PATH, Command, Session, common
 from twinlens_plugin.places import watched_root
 
 
 @click.command("remove-root", cls=Command)
-@click.argument("folder", type=PATH)
+@click.argument("folder", type=PATH, shell_complete=known_to_library(roots, else_=[DIRECTORY]))
 @common
 def command(folder: bytes, session: Session) -> None:
     """Forget a watched FOLDER, by path or by name. The photos stay untouched.

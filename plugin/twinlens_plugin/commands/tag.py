@@ -8,6 +8,7 @@ import itertools
 
 import click
 from click.core import ParameterSource
+from click.shell_completion import CompletionItem
 
 from twinlens.catalogue import Catalogue
 from twinlens_plugin.acting import running
@@ -15,6 +16,7 @@ from twinlens_plugin.acting.actions import Action, Order
 from twinlens_plugin.acting.clearing import tagged_photos
 from twinlens_plugin.acting.journal import read_runs
 from twinlens_plugin.acting.tagging import Field, Former
+from twinlens_plugin.completing import with_commas
 from twinlens_plugin.filters import NAMES, Filters, filter_options
 from twinlens_plugin.options import PATH, Command, Session, common
 from twinlens_plugin.places import part_of_library
@@ -40,6 +42,15 @@ class _Fields(click.ParamType):  # type: ignore[type-arg]  # generic from click 
             wrong = ", ".join(sorted({*names} - {*known})) or value
             self.fail(f"'{wrong}' cannot be written. Known: {', '.join(known)}.", param, ctx)
         return frozenset(map(Field, names))
+
+    def shell_complete(
+        self,
+        ctx: click.Context,  # noqa: ARG002
+        param: click.Parameter,  # noqa: ARG002
+        incomplete: str,
+    ) -> list[CompletionItem[str]]:
+        """Complete the last of the names."""
+        return with_commas([field.value for field in Field], incomplete)
 
 
 @click.command("tag", cls=Command)

@@ -19,6 +19,7 @@ from twinlens.roots import find_root
 from twinlens_plugin import output
 from twinlens_plugin.acting.journal import Entry, Run, latest, read_run, read_runs
 from twinlens_plugin.acting.undoing import Undone, undo_run
+from twinlens_plugin.completing import FILE, known_to_library, runs
 from twinlens_plugin.errors import JournalError
 from twinlens_plugin.interrupts import Interrupt
 from twinlens_plugin.options import Command, Session, common
@@ -26,7 +27,12 @@ from twinlens_plugin.plans import read_plan
 
 
 @click.command("undo", cls=Command)
-@click.argument("run", required=False, metavar="[RUN|PLAN]")
+@click.argument(
+    "run",
+    required=False,
+    metavar="[RUN|PLAN]",
+    shell_complete=known_to_library(runs, else_=[FILE]),
+)
 @click.option("--list", "as_list", is_flag=True, help="List what was applied; undo nothing.")
 @common
 def command(run: str | None, session: Session, *, as_list: bool) -> int:

@@ -10,6 +10,7 @@ import click
 
 from twinlens.messages import decode_bytes
 from twinlens_plugin import output
+from twinlens_plugin.completing import known_to_library, models
 from twinlens_plugin.evaluating import evaluate as ask_worker
 from twinlens_plugin.labelled import Labels, read_labels
 from twinlens_plugin.options import PATH, Command, Session, common
@@ -26,6 +27,7 @@ STEPS = {"embed": "Embedding", "compare": "Comparing"}
     "names",
     multiple=True,
     metavar="NAME",
+    shell_complete=known_to_library(models),
     help="Judge this model instead of the one in use. Give it again to compare models.",
 )
 @click.option(

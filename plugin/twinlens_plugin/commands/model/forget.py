@@ -6,12 +6,13 @@ import click
 
 from twinlens.forgetting import Stored, forget, stored_models
 from twinlens_plugin import output
+from twinlens_plugin.completing import known_to_library, unused_models
 from twinlens_plugin.errors import ChildError
 from twinlens_plugin.options import Command, Session, common
 
 
 @click.command("forget", cls=Command)
-@click.argument("name")
+@click.argument("name", shell_complete=known_to_library(unused_models))
 @common
 def forget_model(name: str, session: Session) -> None:
     """Delete the vectors, labels and index of a model that is not used any more.

@@ -11,6 +11,7 @@ from twinlens.models import Model, Waiting, set_target, waiting
 from twinlens.settings import is_sha256
 from twinlens_plugin import output
 from twinlens_plugin.asking_worker import describe_model
+from twinlens_plugin.completing import known_to_library, models
 from twinlens_plugin.errors import ChildError
 from twinlens_plugin.options import Command, Session, common
 
@@ -30,7 +31,7 @@ class Choice:
 
 
 @click.command("use", cls=Command)
-@click.argument("name")
+@click.argument("name", shell_complete=known_to_library(models))
 @click.option(
     "--weights",
     type=click.Path(exists=True, dir_okay=False, resolve_path=True),
