@@ -99,7 +99,8 @@ class Pipeline:
 
         Raises PhotoError, with the path in its text.
         """
-        request = DecodeRequest(path, self.descriptor.info.input_size, None, None, box=box)
+        info = self.descriptor.info
+        request = DecodeRequest(path, info.input_size, None, None, box=box, inner=info.inner)
         try:
             pixels = self._pool.submit(request).result().pixels
             assert pixels is not None
@@ -121,8 +122,8 @@ class Pipeline:
 
     def _request(self, photo: Photo) -> DecodeRequest:
         path = resolve(self._settings.mounts, photo.root, photo.root_path, photo.path)
-        size = self.descriptor.info.input_size
-        return DecodeRequest(path, size, self._thumbnails, self._known)
+        info = self.descriptor.info
+        return DecodeRequest(path, info.input_size, self._thumbnails, self._known, inner=info.inner)
 
     def _embed(
         self, decoded: Sequence[tuple[Photo, Decoded]], *, with_labels: bool
