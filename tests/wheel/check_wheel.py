@@ -42,6 +42,9 @@ def check_contents() -> None:
     weights = installed / "twinlens_worker/models/pocket.safetensors"
     assert 100_000 < weights.stat().st_size < 4_000_000
     assert weights.stat().st_mode & 0o044 == 0o044, "other users must be able to read the weights"
+    manual = Path(sysconfig.get_path("data")) / "share" / "man" / "man1"
+    assert "NAME" in (manual / "twinlens.1").read_text(encoding="utf-8"), manual
+    assert (manual / "twinlens-model-use.1").is_file(), manual
     for name in ("training", "tests", "benchmarks", "worker", "watcher", "plugin"):
         spec = importlib.util.find_spec(name)
         assert spec is None or not str(spec.origin or "").startswith(str(installed)), name
