@@ -21,6 +21,7 @@ from twinlens_plugin.photos import Lookup, Query
 from twinlens_plugin.review import ids
 from twinlens_plugin.review.asked import Box, Limits
 from twinlens_plugin.review.matches import Seen, seen
+from twinlens_plugin.review.pictures import version
 from twinlens_plugin.review.state import State
 
 PIECE: Final = 1 << 20
@@ -134,15 +135,14 @@ class Finder:
 
 def subject_of(file: ids.File, box: Box | None = None) -> Subject:
     """Return a photo of the library as what is looked for."""
-    known = file.width and file.height
-    version = file.sha256.hex()[:16]
+    shown_as = version(file.sha256)
     return Subject(
         name=shown(file.relative.rpartition(b"/")[2]),
         photo=file.id,
-        ratio=round(file.width / file.height, 4) if known else 1.5,
+        ratio=round(file.width / file.height, 4) if file.width and file.height else 1.5,
         there=file.online,
-        thumb=f"/photos/{file.id}/thumb?v={version}",
-        full=f"/photos/{file.id}/full?v={version}",
+        thumb=f"/photos/{file.id}/thumb?v={shown_as}",
+        full=f"/photos/{file.id}/full?v={shown_as}",
         box=box,
     )
 
