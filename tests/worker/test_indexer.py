@@ -266,7 +266,7 @@ def test_lower_threshold_has_copies_sought_anew(
 ):
     """Pairs below what was kept appear once the indexer runs with the lower threshold."""
     base = unit_vector(1)
-    add([1, 2], [base, _near(base, 0.38, 5)])
+    add([1, 2], [base, _near(base, 0.34, 5)])
     _index(catalogue, library, settings, model)
     assert not _pairs(catalogue)
     lower = dataclasses.replace(settings, copy_threshold=0.3)

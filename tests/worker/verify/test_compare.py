@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from PIL import Image, ImageEnhance, ImageOps
+from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageOps
 
 from tests.worker.verify.conftest import draw_scene, saved, sketched
 from twinlens_worker.verify.compare import compare
@@ -22,6 +22,27 @@ def crop(image: Image.Image, box: tuple[float, float, float, float]) -> Image.Im
     )
 
 
+def on_page(image: Image.Image, share: float) -> Image.Image:
+    """Return an app's page with a photo on it, that many of its width wide."""
+    page = Image.new("RGB", (1000, 1200), "white")
+    draw = ImageDraw.Draw(page)
+    for line, top in enumerate((20, 60, 300, 1100, 1140)):
+        text = ("all that was said of it and was not meant so " * 3)[line * 7 :]
+        draw.text((30, top), text, fill=(60, 60, 60), font_size=20)
+    width = round(1000 * share)
+    page.paste(image.resize((width, image.height * width // image.width)), (420, 380))
+    return page
+
+
+def covered(image: Image.Image) -> Image.Image:
+    """Return a photo with three discs on it."""
+    image = image.copy()
+    draw = ImageDraw.Draw(image)
+    for left, top, colour in ((20, 30, "yellow"), (330, 60, "red"), (180, 250, "white")):
+        draw.ellipse((left, top, left + 210, top + 210), fill=colour, outline="black", width=6)
+    return image
+
+
 EDITS = {
     "saved again": lambda image: saved(image, 40),
     "made small": lambda image: image.resize((160, 120)),
@@ -35,6 +56,12 @@ EDITS = {
     "brighter": lambda image: ImageEnhance.Brightness(image).enhance(1.3),
     "grey": ImageOps.grayscale,
     "framed": lambda image: ImageOps.expand(image, 60, (240, 240, 230)),
+    "small on a page": lambda image: on_page(image, 0.35),
+    "small and turned on a page": lambda image: on_page(
+        image.transpose(Image.Transpose.ROTATE_90), 0.4
+    ),
+    "sharpened": lambda image: image.filter(ImageFilter.UnsharpMask(2, 400, 0)),
+    "half covered": covered,
 }
 
 

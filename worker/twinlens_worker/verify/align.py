@@ -20,9 +20,14 @@ _QUARTER: Final = np.array([[0.0, -1, 1], [1, 0, 0], [0, 0, 1]])
 """A quarter turn clockwise: what is at the top left goes to the top right."""
 
 LEAST_TINY: Final = 0.55
-"""Correlation of the squashed pictures from which whole frames are laid over one another."""
+"""Correlation of the squashed pictures from which frames are laid over one another."""
+CLEAR: Final = 0.9
+"""The same of whole frames, from which no rectangle in one can be meant."""
+_BACK: Final = [0, 3, 2, 1, 4, 5, 6, 7]
+"""For each of eight turns the one that undoes it."""
 FARTHEST: Final = 70
 """Bits, of 256, by which two ORB descriptors may differ to be a match."""
+MOST_TRIES: Final = 400
 LEAST_INLIERS: Final = 8
 REACH: Final = 4.0
 """Pixels, of SIDE, by which a match may miss its place: ORB's coarsest level has cells of 3.6."""
@@ -37,32 +42,58 @@ class Alignment:
 
 
 def whole_frames(a: Sketch, b: Sketch) -> Iterator[Alignment]:
-    """Yield the turn, mirrored or not, in which the two whole frames look most alike, if any."""
-    turned = [_turned(b.tiny, turns, mirrored=m) for m in (False, True) for turns in range(4)]
-    scores = np.array([float((a.tiny * one).sum()) for one in turned])
-    best = int(scores.argmax())
-    if scores[best] >= LEAST_TINY:
-        yield Alignment(_turning(best % 4, mirrored=best >= 4))
+    """Yield the turns, mirrored or not, in which frames look most alike, at most two.
+
+    Of one picture it is the whole frame, of the other that or a rectangle in it: a photo on a page.
+    """
+    whole = a.turned[0] @ b.turned.T
+    best = int(whole.argmax())
+    if whole[best] >= LEAST_TINY:
+        yield Alignment(_turning(best))
+    if whole[best] < CLEAR:
+        yield from _within(a, b, max(LEAST_TINY, float(whole[best])))
+
+
+def _within(a: Sketch, b: Sketch, least: float) -> Iterator[Alignment]:
+    """Yield how the whole frame of one is most like a rectangle in the other, from ``least`` on."""
+    # Turning one picture compares as turning the other back; a mirrored turn is its own way back.
+    in_b, in_a = a.turned[_BACK] @ b.inner[1].T, b.turned @ a.inner[1].T
+    scores = np.concatenate([in_b, in_a], axis=1)
+    if not scores.size or scores.max() < least:
+        return
+    turn, place = (int(n) for n in np.unravel_index(int(scores.argmax()), scores.shape))
+    beyond = place - in_b.shape[1]
+    if beyond < 0:
+        yield Alignment(_to_box(b.inner[0][place]) @ _turning(turn))
+    else:
+        yield Alignment(_turning(turn) @ np.linalg.inv(_to_box(a.inner[0][beyond])))
 
 
 def by_features(a: Sketch, b: Sketch, *, mirrored: bool = False) -> Iterator[Alignment]:
     """Yield the alignment that most local features agree on, if enough do."""
-    found = _homography(a.features, b.mirrored if mirrored else b.features, a, b)
+    if not mirrored:
+        found = _homography(a.features, b.features, a, b)
+    elif a.has_mirrored and not b.has_mirrored:
+        # Either may be mirrored; making its features is what costs most.
+        found = _homography(a.mirrored, b.features, a, b)
+        found = found and Alignment(found.transform @ MIRROR, found.inliers)
+    else:
+        found = _homography(a.features, b.mirrored, a, b)
+        found = found and Alignment(MIRROR @ found.transform, found.inliers)
     if found is not None:
-        transform = MIRROR @ found.transform if mirrored else found.transform
-        yield Alignment(transform, found.inliers)
+        yield found
 
 
-def _turned(tiny: NDArray[np.float32], turns: int, *, mirrored: bool) -> NDArray[np.float32]:
-    """Undo on b's picture what ``_turning`` does to points of a."""
-    upright = np.rot90(tiny, turns)  # counter-clockwise
-    return upright[:, ::-1] if mirrored else upright
+def _turning(turn: int) -> Transform:
+    """Return the transform to a frame whose picture ``Sketch.turned`` turns back so."""
+    turned = np.linalg.matrix_power(_QUARTER, turn % 4)
+    return turned @ MIRROR if turn >= 4 else turned
 
 
-def _turning(turns: int, *, mirrored: bool) -> Transform:
-    """Return the transform to a frame that was mirrored, then turned clockwise so many times."""
-    turned = np.linalg.matrix_power(_QUARTER, turns)
-    return turned @ MIRROR if mirrored else turned
+def _to_box(box: NDArray[np.float32]) -> Transform:
+    """Return the transform of the unit square to a rectangle in it."""
+    left, top, right, bottom = box.astype(float)
+    return np.array([[right - left, 0, left], [0, bottom - top, top], [0, 0, 1.0]])
 
 
 def _homography(a: Features, b: Features, first: Sketch, second: Sketch) -> Alignment | None:
@@ -73,7 +104,7 @@ def _homography(a: Features, b: Features, first: Sketch, second: Sketch) -> Alig
     here = a.points[pairs[:, 0]] * np.array(first.size)
     there = b.points[pairs[:, 1]] * np.array(second.size)
     found: Any = cv2.findHomography(
-        here, there, cv2.USAC_PROSAC, REACH, maxIters=1000, confidence=0.995
+        here, there, cv2.USAC_PROSAC, REACH, maxIters=MOST_TRIES, confidence=0.995
     )
     matrix, mask = found  # each None where there is none
     inliers = 0 if mask is None else int(mask.sum())

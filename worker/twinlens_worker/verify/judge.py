@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twinlens_worker.verify.align import Alignment
+from twinlens_worker.verify.colours import coloured
 from twinlens_worker.verify.motion import LEAST_TEXTURE, as_homography, motion, undone
 from twinlens_worker.verify.overlap import BLOCK, GRID, SIDE, Blocks, Overlap, lay_over
 from twinlens_worker.verify.sketch import Floats, Pixels, Sketch
@@ -31,6 +32,8 @@ STRANGE_BELOW: Final = 0.5
 """The same, below which nothing explains a block."""
 LITTLE: Final = 0.3
 """Correlation of a block that is more than chance."""
+WELL: Final = (0.7, 0.9)
+"""Correlations of blocks that agree, whatever was laid over others."""
 NEAR: Final = 5
 """Blocks across that move together, or it was chance."""
 NO_MOTION: Final = 50.0
@@ -72,8 +75,28 @@ class Judgement:
     """Share of blocks as in ``moved``, those beside what nothing explains among them."""
     all_motion: tuple[float, ...]
     """Remaining motion with those: what moves far is not explained at its edges."""
+    jitter: tuple[float, ...]
+    """How far blocks move beside those around them, at the 50th and 90th percentile, in thousandths:
+    what of the motion is chance."""
+    gained: tuple[float, ...]
+    """By how much blocks correlate more once motion is undone, at the 50th and 90th percentile."""
+    well: tuple[float, ...]
+    """Share of blocks that correlate to each of WELL."""
+    coloured: tuple[float, ...]
+    """What one change of tone leaves unexplained of colours, the better way round, then the other."""
     agreeing: Floats
     """(SIDE / STEP, SIDE / STEP) correlation, NaN outside and where there is no structure."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Laid:
+    """Two pictures laid over one another, and the motion that remains."""
+
+    transform: Transform
+    overlap: Overlap
+    flow: Floats
+    rigid: Floats | None
+    """The part of the motion, by blocks, that a homography is."""
 
 
 def judge(a: Sketch, b: Sketch, alignment: Alignment) -> Judgement | None:
@@ -89,10 +112,7 @@ def judge(a: Sketch, b: Sketch, alignment: Alignment) -> Judgement | None:
         if overlap is None:
             return None
         flow, rigid = motion(overlap)
-    remaining = flow[GRID] if rigid is None else flow[GRID] - rigid
-    return _measure(
-        overlap, flow, remaining, transform, _distortion(in_pixels(a, b, transform), a.size)
-    )
+    return _measured(a, b, _Laid(transform, overlap, flow, rigid))
 
 
 def _is_off(rigid: Floats, overlap: Overlap) -> bool:
@@ -120,10 +140,10 @@ def _in_unit(matrix: Transform, to_pixels: Transform) -> Transform:
     return np.linalg.inv(to_pixels) @ matrix @ to_pixels
 
 
-def _measure(
-    overlap: Overlap, flow: Floats, remaining: Floats, transform: Transform, distortion: float
-) -> Judgement:
+def _measured(sketch_a: Sketch, sketch_b: Sketch, laid: _Laid) -> Judgement:
+    overlap, flow = laid.overlap, laid.flow
     a, b = overlap.a, overlap.b
+    remaining = flow[GRID] if laid.rigid is None else flow[GRID] - laid.rigid
     inner = cv2.erode(overlap.mask, _square(BLOCK), borderValue=0)[GRID] > 0
     structured = inner & (np.maximum(a.spread, b.spread) > LEAST_TEXTURE)
     aligned = a.correlation(b)
@@ -132,24 +152,29 @@ def _measure(
     calm = structured & ~_beside(strange)
     shifted = structured & (explained - aligned > SHIFTED)
     believed = structured & (explained > EXPLAINED)
-    count = int(structured.sum())
+    together, all_together = (_smooth(remaining, one) for one in (calm & believed, believed))
+    count = max(int(structured.sum()), 1)
     return Judgement(
         share_a=overlap.share_a,
         share_b=overlap.share_b,
-        transform=transform,
-        distortion=distortion,
+        transform=laid.transform,
+        distortion=_distortion(in_pixels(sketch_a, sketch_b, laid.transform), sketch_a.size),
         fine=overlap.fine,
-        blocks=count,
+        blocks=int(structured.sum()),
         places=int(inner.sum()),
         agreement=_quantiles(aligned[structured], (0.1, 0.25, 0.5)),
         calm=_quantiles(aligned[calm], (0.1, 0.25)),
         coarse=_quantiles(_coarse(overlap), (0.1, 0.25, 0.5)),
-        moved=float((calm & shifted).sum()) / max(count, 1),
-        unexplained=float(strange.sum()) / max(count, 1),
-        disturbed=1 - float(calm.sum()) / max(count, 1),
-        motion=_quantiles(_coherent(remaining, calm & believed), (0.5, 0.9), NO_MOTION),
-        all_moved=float(shifted.sum()) / max(count, 1),
-        all_motion=_quantiles(_coherent(remaining, believed), (0.5, 0.9), NO_MOTION),
+        well=tuple(float((aligned[structured] > least).sum()) / count for least in WELL),
+        moved=float((calm & shifted).sum()) / count,
+        unexplained=float(strange.sum()) / count,
+        disturbed=1 - float(calm.sum()) / count,
+        motion=_moved(together, calm & believed),
+        jitter=_moved(remaining - together, calm & believed),
+        gained=_quantiles((explained - aligned)[calm], (0.5, 0.9)),
+        all_moved=float(shifted.sum()) / count,
+        all_motion=_moved(all_together, believed),
+        coloured=coloured(sketch_a, sketch_b, overlap, laid.transform),
         agreeing=np.where(structured, aligned, np.nan),
     )
 
@@ -170,13 +195,17 @@ def _coarse(overlap: Overlap) -> Floats:
     return a.correlation(b)[inner & (np.maximum(a.spread, b.spread) > LEAST_TEXTURE)]
 
 
-def _coherent(blocks: Floats, where: NDArray[np.bool_]) -> Floats:
-    """Return how far blocks moved together with those around them, in thousandths: chance cancels out."""
+def _smooth(blocks: Floats, where: NDArray[np.bool_]) -> Floats:
+    """Return how far blocks moved together with those around them: chance cancels out."""
     weight = where.astype(np.float32)
-    parts = [blocks[..., axis] * weight for axis in (0, 1)]
-    near = cv2.blur(weight, (NEAR, NEAR))
-    x, y = (cv2.blur(part, (NEAR, NEAR)) / np.maximum(near, 1e-6) for part in parts)
-    return np.asarray(np.hypot(x, y)[where] * (1000 / SIDE), np.float32)
+    near = np.maximum(cv2.blur(weight, (NEAR, NEAR)), 1e-6)
+    return np.asarray(cv2.blur(blocks * weight[..., None], (NEAR, NEAR)) / near[..., None])
+
+
+def _moved(motion: Floats, where: NDArray[np.bool_]) -> tuple[float, ...]:
+    """Return how far half and nine in ten of the blocks move, in thousandths of the overlap's side."""
+    lengths = np.asarray(np.hypot(*motion[where].T) * (1000 / SIDE), np.float32)
+    return _quantiles(lengths, (0.5, 0.9), NO_MOTION)
 
 
 def _quantiles(

@@ -11,7 +11,7 @@ import numpy as np
 from twinlens_worker.verify.sketch import Floats, Pixels, Sketch
 from twinlens_worker.verify.transform import CORNERS, Points, Transform, apply, scaled
 
-SIDE: Final = 144
+SIDE: Final = 128
 """Side, in pixels, of the square to which an overlap is brought to be judged."""
 BLOCK: Final = 9
 """Side of the blocks that are correlated, in pixels of the overlap."""

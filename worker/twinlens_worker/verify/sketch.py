@@ -14,16 +14,20 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from twinlens_worker.verify.frames import TINY, inner_frames, tiny
+
 SIDE: Final = 320
 """Longest side, in pixels, of the picture that is compared; smaller ones are scaled up to it."""
 KEYPOINTS: Final = 250
+MIRRORED: Final = 130
+"""The same of a mirrored picture: made for nearly every pair, needed by few."""
 _CORNER: Final = 12
 _SOFT_CORNER: Final = 5
 """Levels, of 255, by which a corner differs from what is around it."""
 PATCH: Final = 31
 """Side in pixels of what ORB describes at a corner."""
-TINY: Final = 32
-"""Side of the squashed picture that tells turned and mirrored whole frames."""
+SMALL: Final = 8
+"""Pixels, in a row, for each of the picture that tells colours."""
 
 Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -78,7 +82,12 @@ class Sketch:
     @functools.cached_property
     def mirrored(self) -> Features:
         """Features of the picture mirrored left to right, at their places in the mirrored one."""
-        return extract(np.ascontiguousarray(self.grey[:, ::-1]))
+        return extract(np.ascontiguousarray(self.grey[:, ::-1]), MIRRORED)
+
+    @property
+    def has_mirrored(self) -> bool:
+        """Whether ``mirrored`` was made."""
+        return "mirrored" in self.__dict__
 
     @functools.cached_property
     def grey(self) -> Pixels:
@@ -86,25 +95,39 @@ class Sketch:
         return np.asarray(cv2.cvtColor(self.picture, cv2.COLOR_BGR2GRAY), np.uint8)
 
     @functools.cached_property
-    def tiny(self) -> Floats:
-        """(TINY, TINY) of the whole frame squashed, without its coarse light, of length 1."""
-        small = cv2.resize(self.grey, (TINY, TINY), interpolation=cv2.INTER_AREA).astype(np.float32)
-        small -= cv2.GaussianBlur(small, (0, 0), TINY / 4)
-        return np.asarray(small / max(float(np.linalg.norm(small)), 1e-3), np.float32)
+    def small(self) -> Pixels:
+        """The picture at an eighth of its size, in colour."""
+        size = tuple(max(1, round(side / SMALL)) for side in self.size)
+        return np.asarray(cv2.resize(self.picture, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+    @functools.cached_property
+    def turned(self) -> Floats:
+        """The whole frame squashed and turned: (8, TINY * TINY).
+
+        Counter-clockwise 0 to 3 times, then each of these mirrored.
+        """
+        whole = tiny([self.grey]).reshape(TINY, TINY)
+        upright = [np.rot90(whole, turns) for turns in range(4)]
+        return np.stack([*upright, *(one[:, ::-1] for one in upright)]).reshape(8, -1)
+
+    @functools.cached_property
+    def inner(self) -> tuple[Floats, Floats]:
+        """Rectangles in it that may be another photo's whole frame, and those squashed."""
+        return inner_frames(self.grey)
 
 
-def extract(grey: Pixels) -> Features:
+def extract(grey: Pixels, most: int = KEYPOINTS) -> Features:
     """Return the features of a grey picture."""
-    features = _extracted(grey, _CORNER)
+    features = _extracted(grey, most, _CORNER)
     # Soft pictures have few corners at the usual level; asking all for weaker ones costs 1.3 ms more.
-    return features if len(features.points) >= KEYPOINTS // 2 else _extracted(grey, _SOFT_CORNER)
+    return features if len(features.points) >= most // 2 else _extracted(grey, most, _SOFT_CORNER)
 
 
-def _extracted(grey: Pixels, corner: int) -> Features:
+def _extracted(grey: Pixels, most: int, corner: int) -> Features:
     # ORB halves a picture until nothing is left of a narrow one, and fails at that.
     wide_enough = min(grey.shape) >= PATCH
     found, descriptors = (
-        _detector(corner).detectAndCompute(grey, None) if wide_enough else ((), None)
+        _detector(most, corner).detectAndCompute(grey, None) if wide_enough else ((), None)
     )
     if descriptors is None:
         return Features(np.zeros((0, 2), np.float32), np.zeros((0, 32), np.uint8))
@@ -114,10 +137,10 @@ def _extracted(grey: Pixels, corner: int) -> Features:
 
 
 @functools.cache
-def _detector(corner: int) -> Any:  # noqa: ANN401  its type has another name in each version
+def _detector(most: int, corner: int) -> Any:  # noqa: ANN401  its type has another name in each version
     modules: Any = cv2  # whose stubs do not name it
     return modules.ORB_create(
-        nfeatures=KEYPOINTS,
+        nfeatures=most,
         scaleFactor=1.3,
         nlevels=6,
         edgeThreshold=15,

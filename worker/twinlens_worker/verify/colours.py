@@ -1,0 +1,75 @@
+"""Colours of what two pictures both show: whether one change of tone explains the difference.
+
+An edit of tone, a filter or grey changes equal colours equally, wherever they are. Another product from
+the same spot, another frame in other light do not.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import cv2
+import numpy as np
+
+from twinlens_worker.verify.overlap import SIDE, Overlap
+from twinlens_worker.verify.sketch import Floats, Sketch
+from twinlens_worker.verify.transform import Transform, scaled
+
+CELLS: Final = 20
+"""Places across, and as many down, at which colours are compared."""
+LEAST_CELLS: Final = 24
+NOISE: Final = 2.0
+"""Levels by which equal colours differ."""
+STRANGE: Final = 0.2
+"""Share of the spread of colours by which one misses that counts half: stickers, captions."""
+PULL: Final = 0.5
+"""Pull of the unknowns towards none, where all is of one colour."""
+SHARES: Final = (0.5, 0.9)
+
+
+def coloured(a: Sketch, b: Sketch, overlap: Overlap, transform: Transform) -> tuple[float, ...]:
+    """Return what a change of tone misses, in shares of the spread of colours, 0 to about 2.
+
+    Of places at the 50th and at the 90th percentile, the better of a by b and b by a first: from grey
+    no colour can be told.
+    """
+    to_unit = np.linalg.inv(overlap.to_pixels) @ scaled(SIDE / CELLS, SIDE / CELLS)
+    inside = cv2.resize(overlap.mask, (CELLS, CELLS), interpolation=cv2.INTER_AREA) > 200
+    if inside.sum() < LEAST_CELLS:
+        return (1.0,) * 4
+    first = _seen(a, to_unit)[inside]
+    second = _seen(b, transform @ to_unit)[inside]
+    ways = sorted((_missed(first, second), _missed(second, first)))
+    return (*ways[0], *ways[1])
+
+
+def _seen(sketch: Sketch, to_unit: Transform) -> Floats:
+    """Return (CELLS, CELLS, 3) colours of a picture in the overlap's frame, of mean 0 and spread 1."""
+    height, width = sketch.small.shape[:2]
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    to_source = scaled(width, height) @ to_unit
+    border = cv2.BORDER_REPLICATE
+    return np.asarray(
+        cv2.warpPerspective(
+            sketch.small, to_source, (CELLS, CELLS), flags=flags, borderMode=border
+        ),
+        np.float32,
+    )
+
+
+def _missed(colours: Floats, wanted: Floats) -> tuple[float, float]:
+    """Return what the best change of tone misses, those that it misses far counted less."""
+    x = (colours - colours.mean(axis=0)) / (colours.std() + NOISE)
+    y = (wanted - wanted.mean(axis=0)) / (wanted.std() + NOISE)
+    light = x.mean(axis=1, keepdims=True)
+    basis = np.concatenate([np.ones_like(light), x, light * light], axis=1)
+    pull = PULL * np.eye(basis.shape[1], dtype=np.float32)
+    weight = np.ones(len(y), np.float32)
+    for _ in range(3):
+        weighted = basis.T * weight
+        rest = y - basis @ np.linalg.solve(weighted @ basis + pull, weighted @ y)
+        miss = np.sqrt((rest * rest).mean(axis=1))
+        weight = 1 / (1 + (miss / STRANGE) ** 2)
+    miss.sort()
+    middle, most = (float(miss[int(share * (len(miss) - 1))]) for share in SHARES)
+    return middle, most
