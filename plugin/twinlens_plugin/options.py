@@ -33,6 +33,9 @@ PATH = _Named(path_type=bytes, readable=False)
 """Any path the system can hold: names need not be UTF-8. Whether it can be read is found out by
 reading it: click would call one photo without permission, among a thousand, a wrong usage."""
 
+FILE_OR_STDIN = _Named(path_type=str, readable=False, allow_dash=True)
+"""A file to read, or ``-`` for standard input."""
+
 
 class _WithExample(click.Command):
     """Help whose example keeps its lines: click would wrap them into a paragraph."""
@@ -75,6 +78,12 @@ class Session:
         self.library.create()
         return Catalogue.open(self.library.catalogue)
 
+    def open_existing(self) -> Catalogue:
+        """Open a catalogue that is there for writing: none is made just to find nothing in it."""
+        with self.open_to_read():
+            pass
+        return self.open_to_write()
+
     def child_arguments(self) -> list[str]:
         """Return the options that make a child process work on the same library."""
         config = ["--config", str(self.config.absolute())] if self.config else []
@@ -115,13 +124,19 @@ def common(function: Function) -> Function:
     return wrapped  # type: ignore[no-any-return]
 
 
-def files_from_option(verb: str) -> Callable[[Function], Function]:
-    """Add ``--files-from`` to a command that takes photos; ``verb``: what it does with them."""
-    return click.option(
+def photo_list_option(verb: str, null: str = "in --files-from") -> Callable[[Function], Function]:
+    """Add ``--files-from`` and ``-0`` to a command that takes photos; see ``listed.read_list``.
+
+    ``verb``: what it does with them; ``null``: where NUL takes the place of newlines.
+    """
+    files_from = click.option(
         "--files-from",
+        type=FILE_OR_STDIN,
         metavar="FILE",
         help=f"{verb} the photos listed in FILE too, one a line; - is standard input.",
     )
+    zero = click.option("-0", "--null", is_flag=True, help=f"NUL instead of newline, {null}.")
+    return lambda function: zero(files_from(function))
 
 
 def html_option(what: str) -> Callable[[Function], Function]:

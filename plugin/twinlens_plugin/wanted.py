@@ -71,22 +71,21 @@ class Wanted:
         if all(photo.reference for photo in photos):
             return False
         return (
-            (self._is_of_all or any(map(self._is_asked_about, photos)))
+            any(self.is_about(photo.path) for photo in photos)
             and (self.since is None or any(photo.added_at >= self.since for photo in photos))
             and (self.turned is not True or any(m.link and m.link.turned for m in group.others))
             and (not self.against or self._across(photos))
         )
 
+    def is_about(self, path: bytes) -> bool:
+        """Tell whether a photo was asked about: named, or below a folder that was, or all are."""
+        if self.photos is None and not self.folders:
+            return True
+        return path in (self.photos or ()) or any(below(path, folder) for folder in self.folders)
+
     def grouping(self, apart: frozenset[int]) -> Rules:
         """Return the rules of grouping; ``apart`` are contents of which every file is wanted."""
         return Rules(self.kinds, apart, self.one_a_folder, self.keep)
-
-    @property
-    def _is_of_all(self) -> bool:
-        return self.photos is None and not self.folders
-
-    def _is_asked_about(self, photo: Photo) -> bool:
-        return photo.path in (self.photos or ()) or _below(photo, self.folders)
 
     def _across(self, photos: Iterable[Photo]) -> bool:
         return len({_below(photo, self.against) for photo in photos}) > 1

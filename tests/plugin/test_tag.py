@@ -161,7 +161,7 @@ def test_clear_is_for_a_folder_or_for_one_field(
     assert spare["Label"] == "Red"
     assert keeper["Label"] == "Green"
     assert (
-        "--clear takes FOLDERs and --with"
+        "--clear takes FOLDERs, PHOTOs and --with"
         in twinlens("tag", "--clear", "--limit", 3, code=2).stderr
     )
 

@@ -9,17 +9,18 @@ from twinlens.catalogue import Catalogue
 from twinlens.settings import Settings
 from twinlens_plugin import sidecars
 from twinlens_plugin.acting.tagging import Former
-from twinlens_plugin.current import CURRENT, below
+from twinlens_plugin.current import CURRENT
 from twinlens_plugin.keywords import is_ours
 from twinlens_plugin.plans import PlannedGroup, PlannedPhoto
+from twinlens_plugin.wanted import Wanted
 
 
 def tagged_photos(
-    catalogue: Catalogue, settings: Settings, former: Former, folders: tuple[bytes, ...]
+    catalogue: Catalogue, settings: Settings, former: Former, wanted: Wanted
 ) -> Iterator[PlannedGroup]:
     """Yield the photos whose sidecars have tags of ours, each a group of its own.
 
-    ``folders``: only below these; empty: everywhere. Sidecars of a disk that is away are not seen.
+    Only of photos that ``wanted`` names, where it names any. Sidecars of a disk that is away are not seen.
     """
     rows = catalogue.iterate(
         "SELECT r.path, f.path, size, mtime_ns, sha256 FROM files f"  # noqa: S608
@@ -28,7 +29,7 @@ def tagged_photos(
     )
     for root, relative, size, mtime_ns, sha256 in rows:
         path = os.path.join(root, relative)
-        if folders and not any(below(path, folder) for folder in folders):
+        if not wanted.is_about(path):
             continue
         if any(_tagged(sidecar, settings, former) for sidecar in _sidecars(path)):
             photo = PlannedPhoto(

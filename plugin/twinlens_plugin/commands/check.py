@@ -13,7 +13,7 @@ from twinlens.relations import DUPLICATES, IDENTICAL, KINDS
 from twinlens_plugin import output
 from twinlens_plugin.cards import UNREADABLE, Checked, Checker, photos_in
 from twinlens_plugin.listed import read_list
-from twinlens_plugin.options import PATH, Command, Session, common, files_from_option
+from twinlens_plugin.options import PATH, Command, Session, common, photo_list_option
 
 SOME_NEW = 3
 """Exit code: the library may lack some of the photos."""
@@ -22,10 +22,7 @@ SOME_NEW = 3
 @click.command("check", cls=Command)
 @click.argument("card", nargs=-1, type=PATH, metavar="[FOLDER|PHOTO...]")
 @click.option("--new", "only_new", is_flag=True, help="Print the paths of the new photos alone.")
-@click.option(
-    "-0", "--null", is_flag=True, help="NUL instead of newline, in --new and --files-from."
-)
-@files_from_option("Check")
+@photo_list_option("Check", null="in --files-from and --new")
 @common
 def command(
     card: tuple[bytes, ...], files_from: str | None, session: Session, *, only_new: bool, null: bool

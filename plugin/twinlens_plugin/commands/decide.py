@@ -11,7 +11,7 @@ from twinlens_plugin import decisions, output
 from twinlens_plugin.decisions import KEEP, NOT_DUPLICATES, SAME, Decision
 from twinlens_plugin.errors import DecisionError
 from twinlens_plugin.listed import read_list
-from twinlens_plugin.options import PATH, Command, Session, common
+from twinlens_plugin.options import PATH, Command, Session, common, photo_list_option
 from twinlens_plugin.photos import Identities
 
 
@@ -21,10 +21,7 @@ from twinlens_plugin.photos import Identities
 @click.option("--same", is_flag=True, help="They are one shot, whatever the model says.")
 @click.option("--keep", type=PATH, metavar="PHOTO", help="The same, and this is the one to keep.")
 @click.option("--undo", is_flag=True, help="Forget what was decided among them.")
-@click.option("-0", "--null", is_flag=True, help="NUL instead of newline in --files-from.")
-@click.option(
-    "--files-from", metavar="FILE", help="The photos listed in FILE too; - is standard input."
-)
+@photo_list_option("Decide on")
 @common
 def command(
     photos: tuple[bytes, ...],
@@ -56,9 +53,7 @@ def command(
         distinct.setdefault(output.absolute(keep), keep)
     if len(distinct) < 2:
         raise click.UsageError("Name two PHOTOs or more.")
-    with session.open_to_read():
-        pass  # so that a library is not made just to find nothing in it
-    with session.open_to_write() as catalogue:
+    with session.open_existing() as catalogue:
         identities = Identities(catalogue)
         hashes = [identities.sha256(photo) for photo in distinct.values()]
         if undo:

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import dataclasses
-import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
 import click
 
-from twinlens.catalogue import Catalogue
 from twinlens_plugin import output, showing
 from twinlens_plugin.filters import Filters, filter_options
 from twinlens_plugin.listed import read_list
+from twinlens_plugin.named import about
 from twinlens_plugin.options import (
     PATH,
     Command,
     Session,
     common,
-    files_from_option,
     geeqie_option,
     html_option,
+    photo_list_option,
 )
-from twinlens_plugin.places import contents_of, part_of_library, real_paths
 from twinlens_plugin.relations import Cursor, Duplicates, Found
 from twinlens_plugin.wanted import Wanted
 
@@ -34,13 +31,9 @@ from twinlens_plugin.wanted import Wanted
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="List N groups, then stop.")
 @click.option("--after", metavar="PLACE", help="Go on after the place that the last page named.")
 @click.option("--paths", is_flag=True, help="Print the paths of the photos to spare alone.")
-@click.option(
-    "-0",
-    "--null",
-    is_flag=True,
-    help="NUL instead of newline, in --files-from and --paths; alone it implies --paths.",
+@photo_list_option(
+    "List the groups of", null="in --files-from and --paths; alone it implies --paths"
 )
-@files_from_option("List the groups of")
 @click.option(
     "--plan",
     "plan_file",
@@ -88,7 +81,7 @@ def command(
         raise click.UsageError("--plan, --html, --geeqie and --paths exclude each other.")
     listed = None if files_from is None else read_list(files_from, null=null)
     with session.open_to_read() as catalogue:
-        wanted = _about(catalogue, filters(catalogue, session.settings), named, listed)
+        wanted = about(catalogue, filters(catalogue, session.settings), named, listed)
         start = Cursor.parse(after) if after is not None else None
         duplicates = Duplicates(catalogue, session.settings, wanted, start)
         page = _Page(iter(duplicates), limit)
@@ -110,23 +103,6 @@ def command(
         if page.next is not None:
             output.remark(f"there are more groups. Go on with: --after {page.next}")
         _remark_on(duplicates)
-
-
-def _about(
-    catalogue: Catalogue, wanted: Wanted, named: Sequence[bytes], listed: Sequence[bytes] | None
-) -> Wanted:
-    """Add which folders and photos it is about. Photos that the library has not are counted."""
-    photos = {path for path in named if os.path.isfile(path)}  # noqa: PTH113  bytes
-    folders = tuple(part_of_library(catalogue, path) for path in named if path not in photos)
-    wanted = dataclasses.replace(wanted, folders=folders)
-    if not photos and listed is None:
-        return wanted
-    asked = real_paths([*photos, *(listed or ())])
-    strange = len(asked) - len(contents_of(catalogue, asked))
-    if strange:
-        are = output.plural(strange, "photo is", "photos are")
-        output.remark(f"{are} not in the library, or changed. Run: twinlens scan FOLDER")
-    return dataclasses.replace(wanted, photos=asked)
 
 
 def _show_in_geeqie(session: Session, page: Iterable[Found], wanted: Wanted) -> None:

@@ -16,7 +16,7 @@ from twinlens_plugin.answers import live_paths
 from twinlens_plugin.errors import EmptyLibraryError
 from twinlens_plugin.listed import read_list
 from twinlens_plugin.naming import json_labels, percent
-from twinlens_plugin.options import PATH, Command, Session, common, files_from_option
+from twinlens_plugin.options import PATH, Command, Session, common, photo_list_option
 from twinlens_plugin.photos import Lookup
 
 Answer = tuple[bytes, tuple[Label, ...]]
@@ -38,13 +38,7 @@ Answer = tuple[bytes, tuple[Label, ...]]
     help="With --find: list no photo below this probability.",
 )
 @click.option("--paths", is_flag=True, help="With --find: print paths alone.")
-@click.option(
-    "-0",
-    "--null",
-    is_flag=True,
-    help="NUL instead of newline, in --files-from and --paths; with --find it implies --paths.",
-)
-@files_from_option("Ask about")
+@photo_list_option("Ask about", null="in --files-from and --paths; with --find it implies --paths")
 @common
 def command(
     photos: tuple[bytes, ...],
@@ -74,7 +68,7 @@ def command(
             answers = _with_label(catalogue, model, find, min_probability)
             _write_found(session, answers, paths=paths or null, null=null)
             return 0
-        if not given:
+        if not given and not files_from:  # an empty list is about no photo, not about all
             _write_all(session, catalogue, model)
             return 0
         return _write_asked(session, catalogue, model, given)

@@ -22,9 +22,7 @@ def command(folder: bytes, session: Session) -> None:
     Example:
       twinlens remove-root ~/Pictures
     """
-    with session.open_to_read():
-        pass  # so that a library is not made just to find nothing in it
-    with session.open_to_write() as catalogue:
+    with session.open_existing() as catalogue:
         root = watched_root(catalogue, folder)
         count = remove_root(catalogue, root)
     if session.as_json:

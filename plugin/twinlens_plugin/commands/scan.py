@@ -64,7 +64,8 @@ def command(
     Example:
       twinlens scan ~/Pictures
     """
-    with session.open_to_write() as catalogue, Interrupt() as interrupt:
+    opened = session.open_to_write() if folders else session.open_existing()
+    with opened as catalogue, Interrupt() as interrupt:
         roots = register(catalogue, folders, now=time.time())
         start = _stand(catalogue)
         if retry:

@@ -22,9 +22,9 @@ from twinlens_plugin.options import (
     Command,
     Session,
     common,
-    files_from_option,
     geeqie_option,
     html_option,
+    photo_list_option,
 )
 from twinlens_plugin.photos import Lookup, Query
 
@@ -53,13 +53,7 @@ Asked = Query | PhotoError
     help="List no photo below this score; 1 is the same picture.",
 )
 @click.option("--paths", is_flag=True, help="Print paths alone.")
-@click.option(
-    "-0",
-    "--null",
-    is_flag=True,
-    help="NUL instead of newline, in --files-from and --paths; alone it implies --paths.",
-)
-@files_from_option("Ask about")
+@photo_list_option("Ask about", null="in --files-from and --paths; alone it implies --paths")
 @html_option("the photos found")
 @geeqie_option("the photos found")
 @common

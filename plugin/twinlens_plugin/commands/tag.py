@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import itertools
 
@@ -18,11 +17,13 @@ from twinlens_plugin.acting.journal import read_runs
 from twinlens_plugin.acting.tagging import Field, Former
 from twinlens_plugin.completing import with_commas
 from twinlens_plugin.filters import NAMES, Filters, filter_options
-from twinlens_plugin.options import PATH, Command, Session, common
-from twinlens_plugin.places import part_of_library
+from twinlens_plugin.listed import read_list
+from twinlens_plugin.named import about
+from twinlens_plugin.options import PATH, Command, Session, common, photo_list_option
 from twinlens_plugin.planning import planned
 from twinlens_plugin.plans import Plan, new_plan
 from twinlens_plugin.relations import Duplicates
+from twinlens_plugin.wanted import Wanted
 
 
 class _Fields(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.4 on
@@ -54,7 +55,7 @@ class _Fields(click.ParamType):  # type: ignore[type-arg]  # generic from click 
 
 
 @click.command("tag", cls=Command)
-@click.argument("folders", nargs=-1, type=PATH, metavar="[FOLDER...]")
+@click.argument("named", nargs=-1, type=PATH, metavar="[FOLDER|PHOTO...]")
 @click.option("--yes", is_flag=True, help="Do it. Without this, say what would be written.")
 @click.option(
     "--with",
@@ -66,21 +67,24 @@ class _Fields(click.ParamType):  # type: ignore[type-arg]  # generic from click 
 @click.option(
     "--clear",
     is_flag=True,
-    help="Take out what twinlens wrote earlier; of FOLDERs, or everywhere.",
+    help="Take out what twinlens wrote earlier: of FOLDERs and PHOTOs, or everywhere.",
 )
 @filter_options
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Tag N groups, then stop.")
+@photo_list_option("Tag the groups of")
 @common
 @click.pass_context
 def command(
     context: click.Context,
-    folders: tuple[bytes, ...],
+    named: tuple[bytes, ...],
     filters: Filters,
     fields: frozenset[Field] | None,
     limit: int | None,
+    files_from: str | None,
     session: Session,
     *,
     yes: bool,
+    null: bool,
     clear: bool,
 ) -> int:
     """Write to XMP sidecars which photos are there twice, for your photo manager to filter by.
@@ -88,7 +92,8 @@ def command(
     keywords: twinlens|duplicates|GROUP, twinlens|keeper and twinlens|spare. rating: what could go is
     rejected (-1). label: Green to keep, Red to spare, where there is none. Sidecars that are there are
     added to, photos are never written to, and `twinlens undo` brings everything back. What twinlens
-    wrote before and is no longer so is exchanged. It needs exiftool.
+    wrote before and is no longer so is exchanged. With FOLDERs or PHOTOs: only groups that have a photo
+    below one of them, or one of them. It needs exiftool.
 
     Example:
       twinlens tag
@@ -97,9 +102,10 @@ def command(
       twinlens tag --clear --yes
     """
     if clear and (given := _given(context)):
-        raise click.UsageError(f"--clear takes FOLDERs and --with, and no {given}.")
+        raise click.UsageError(f"--clear takes FOLDERs, PHOTOs and --with, and no {given}.")
+    listed = None if files_from is None else read_list(files_from, null=null)
     with session.open_to_read() as catalogue:
-        below = tuple(part_of_library(catalogue, folder) for folder in folders)
+        asked = about(catalogue, filters(catalogue, session.settings), named, listed)
         order = Order(
             Action.TAG,
             keyword_root=session.settings.keyword_root,
@@ -109,9 +115,9 @@ def command(
             clear=clear,
         )
         if clear:
-            plan = functools.partial(_plan_to_clear, session, catalogue, below)
+            plan = functools.partial(_plan_to_clear, session, catalogue, asked)
         else:
-            plan = functools.partial(_plan_to_tag, session, catalogue, filters, below, limit)
+            plan = functools.partial(_plan_to_tag, session, catalogue, asked, limit)
         if not yes:
             return running.dry_run(session, catalogue, plan(), order)
         told = {"with": sorted(order.fields), "clear": clear}
@@ -121,20 +127,18 @@ def command(
 def _plan_to_tag(
     session: Session,
     catalogue: Catalogue,
-    filters: Filters,
-    below: tuple[bytes, ...],
+    wanted: Wanted,
     limit: int | None,
 ) -> Plan:
-    wanted = dataclasses.replace(filters(catalogue, session.settings), folders=below)
     found = itertools.islice(Duplicates(catalogue, session.settings, wanted), limit)
     groups = planned((item.group for item in found), whole=True)
     references = (*wanted.references, *wanted.against)
     return new_plan(catalogue.meta("catalogue_id") or "", groups, references)
 
 
-def _plan_to_clear(session: Session, catalogue: Catalogue, below: tuple[bytes, ...]) -> Plan:
+def _plan_to_clear(session: Session, catalogue: Catalogue, asked: Wanted) -> Plan:
     former = Former(read_runs(session.library))
-    groups = tagged_photos(catalogue, session.settings, former, below)
+    groups = tagged_photos(catalogue, session.settings, former, asked)
     return new_plan(catalogue.meta("catalogue_id") or "", groups)
 
 

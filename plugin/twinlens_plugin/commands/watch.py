@@ -32,7 +32,8 @@ def command(folders: tuple[bytes, ...], session: Session) -> None:
       twinlens watch ~/Pictures
       twinlens watch --json | while read -r event; do echo "$event"; done
     """
-    with session.open_to_write() as catalogue, Interrupt() as interrupt:
+    opened = session.open_to_write() if folders else session.open_existing()
+    with opened as catalogue, Interrupt() as interrupt:
         register(catalogue, folders, now=time.time())
         children = [watcher(session, output.remark)]
         if not session.settings.broker:

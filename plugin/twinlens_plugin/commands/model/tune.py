@@ -46,7 +46,7 @@ def tune(session: Session, *, off: bool, no_wait: bool) -> int:
       twinlens model tune
       twinlens model tune --off
     """
-    with session.open_to_write() as catalogue, Interrupt() as interrupt:
+    with session.open_existing() as catalogue, Interrupt() as interrupt:
         model = get_model(catalogue, "target")
         if model is None:
             raise TuningError("there is nothing to tune on yet. Run: twinlens scan FOLDER")

@@ -11,15 +11,14 @@ from twinlens_plugin.dam.answering import QUESTIONS, answer
 from twinlens_plugin.dam.machine import Machine
 from twinlens_plugin.dam.opening import open_page
 from twinlens_plugin.listed import read_list
-from twinlens_plugin.options import PATH, Command, Session, common, files_from_option
+from twinlens_plugin.options import PATH, Command, Session, common, photo_list_option
 
 
 @click.command("show", cls=Command)
 @click.argument("question", type=click.Choice(QUESTIONS))
 @click.argument("photos", nargs=-1, type=PATH, metavar="[PHOTO...]")
 @click.option("--no-browser", is_flag=True, help="Print where the page is, and open no browser.")
-@click.option("-0", "--null", is_flag=True, help="NUL instead of newline in --files-from.")
-@files_from_option("Ask about")
+@photo_list_option("Ask about")
 @common
 def show(
     question: str,
