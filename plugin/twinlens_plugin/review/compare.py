@@ -42,6 +42,8 @@ class Side:
     name: str
     size: tuple[int, int] | None
     """Width and height, upright; None where nobody knows."""
+    version: str
+    """Of the picture that is shown."""
     thumb: str
     """Address of its thumbnail."""
     online: bool
@@ -143,8 +145,8 @@ def _decision(decided: Decided, a: int) -> str:
 
 def _side(file: File) -> Side:
     size = (file.width, file.height) if file.width and file.height else None
-    thumb = words.thumb(file.id, file.sha256)
-    return Side(file.id, words.name(file.path), size, thumb, file.online)
+    version, thumb = words.version(file.sha256), words.thumb(file.id, file.sha256)
+    return Side(file.id, words.name(file.path), size, version, thumb, file.online)
 
 
 def _photo(request: Request, name: str) -> int:

@@ -6,7 +6,7 @@ import json
 import secrets
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from starlette.concurrency import run_in_threadpool
@@ -20,6 +20,7 @@ from twinlens_plugin.decisions import KEEP, NOT_DUPLICATES, SAME, VERDICTS, Deci
 from twinlens_plugin.review import ids
 from twinlens_plugin.review.problems import Refused
 from twinlens_plugin.review.state import State
+from twinlens_plugin.review.words import version
 
 MOST_PHOTOS: Final = 5000
 """Of one decision."""
@@ -114,8 +115,9 @@ def _decide(state: State, undos: Undos, body: dict[str, Any]) -> dict[str, str]:
     if (verdict == KEEP) != (keep is not None) or (keep is not None and keep not in photos):
         raise Refused("keep: must be one of the photos where the verdict is keep, else null.")
     _refuse_many(verdict, len(photos))
+    seen = _seen(body.get("seen", {}))
     with state.catalogue() as catalogue:
-        hashes = {photo: _hash(catalogue, photo) for photo in photos}
+        hashes = {photo: _hash(catalogue, photo, seen.get(str(photo))) for photo in photos}
     made = decisions.make(
         list(hashes.values()), verdict, hashes.get(keep) if keep else None, state.clock()
     )
@@ -141,9 +143,25 @@ def _refuse_many(verdict: str, photos: int) -> None:
         )
 
 
-def _hash(catalogue: Catalogue, photo: int) -> bytes:
-    """Return what a photo is remembered by; one of a disk that is away is believed."""
+def _seen(given: object) -> Mapping[str, str]:
+    """Return which picture of each photo the page shows, by the photo's number. Raises Refused."""
+    if not isinstance(given, dict) or not all(isinstance(one, str) for one in given.values()):
+        raise Refused("seen: must be the versions of photos, by their numbers.")
+    return given
+
+
+def _hash(catalogue: Catalogue, photo: int, seen: str | None) -> bytes:
+    """Return what a photo is remembered by; one of a disk that is away is believed.
+
+    ``seen``: the version of the picture that was decided on. A page may stand open for days, and a
+    photo that was edited and read anew meanwhile has the same number.
+    """
     found = ids.find(catalogue, photo)
+    if seen is not None and seen != version(found.sha256):
+        raise Refused(
+            f"{output.shown(found.path)}: changed since this page was drawn. Load the page again.",
+            409,
+        )
     if found.online:
         found.open().close()
     return found.sha256

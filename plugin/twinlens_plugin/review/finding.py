@@ -21,8 +21,8 @@ from twinlens_plugin.photos import Lookup, Query
 from twinlens_plugin.review import ids
 from twinlens_plugin.review.asked import Box, Limits
 from twinlens_plugin.review.matches import Seen, seen
-from twinlens_plugin.review.pictures import version
 from twinlens_plugin.review.state import State
+from twinlens_plugin.review.words import thumb, version
 
 PIECE: Final = 1 << 20
 
@@ -135,14 +135,13 @@ class Finder:
 
 def subject_of(file: ids.File, box: Box | None = None) -> Subject:
     """Return a photo of the library as what is looked for."""
-    shown_as = version(file.sha256)
     return Subject(
         name=shown(file.relative.rpartition(b"/")[2]),
         photo=file.id,
         ratio=round(file.width / file.height, 4) if file.width and file.height else 1.5,
         there=file.online,
-        thumb=f"/photos/{file.id}/thumb?v={shown_as}",
-        full=f"/photos/{file.id}/full?v={shown_as}",
+        thumb=thumb(file.id, file.sha256),
+        full=f"/photos/{file.id}/full?v={version(file.sha256)}",
         box=box,
     )
 

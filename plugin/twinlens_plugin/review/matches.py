@@ -16,6 +16,7 @@ from twinlens.settings import Settings
 from twinlens_plugin.answers import Match
 from twinlens_plugin.current import chunks
 from twinlens_plugin.output import megabytes
+from twinlens_plugin.review.words import thumb
 
 ALIKE: Final = 0.6
 """Share of the copy threshold from which photos are called alike. Of pairs of photos of one product
@@ -112,7 +113,7 @@ def _seen(
         labels=_labels(named.get(match.content_id, ())),
         figures=_figures(file),
         online=bool(file["online"]),
-        thumb=f"/photos/{file['id']}/thumb?v={bytes(file['sha256']).hex()[:16]}",
+        thumb=thumb(file["id"], file["sha256"]),
     )
 
 

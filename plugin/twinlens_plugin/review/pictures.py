@@ -14,6 +14,7 @@ from twinlens.thumbnails import thumbnail_path
 from twinlens_plugin.review import ids
 from twinlens_plugin.review.ids import File
 from twinlens_plugin.review.state import State
+from twinlens_plugin.review.words import version
 
 SHOWN_BY_BROWSERS: Final = {
     "JPEG": "image/jpeg",
@@ -87,11 +88,6 @@ def _caching(request: Request, file: File, what: str) -> dict[str, str]:
     versioned = request.query_params.get("v") == version(file.sha256)
     kept = "private, max-age=86400, immutable" if versioned else "private, no-cache"
     return {"ETag": f'"{what}-{file.sha256.hex()}"', "Cache-Control": kept}
-
-
-def version(sha256: bytes) -> str:
-    """Return what tells a content's picture from another one under the same number."""
-    return sha256.hex()[:16]
 
 
 def _thumbnail(state: State, request: Request, found: File) -> Response:

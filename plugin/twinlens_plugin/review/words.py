@@ -34,6 +34,7 @@ def add_to(environment: Environment) -> None:
         shot_bytes=shot_bytes,
         shown=output.shown,
         split_name=split_name,
+        version=version,
     )
     environment.globals.update(
         companions=companions,
@@ -85,10 +86,13 @@ def shot_bytes(shot: Shot) -> int:
     return sum(photo.size for photo in shot.photos)
 
 
+def version(sha256: bytes) -> str:
+    """Return what tells a content's picture from another one under the same number."""
+    return sha256.hex()[:16]
+
+
 def thumb(file_id: int, sha256: bytes) -> str:
     """Return the address of a thumbnail, which a browser keeps: other bytes have another one."""
-    from twinlens_plugin.review.pictures import version  # which needs the templates that need us
-
     return f"/photos/{file_id}/thumb?v={version(sha256)}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -140,6 +141,23 @@ def test_what_changed_is_not_decided_on(own: Read, own_client: Client):
     assert answer.status_code == 409
     assert "changed since it was read" in answer.json()["error"]
     assert stored(own) == []
+
+
+def test_a_photo_that_was_read_anew_is_not_decided_on(own: Read, own_client: Client):
+    """A page that was drawn before shows another picture under the same number."""
+    photos = [own.file_id("2024/photo-0.jpg"), own.file_id("2024/photo-0 small.jpg")]
+    text = own_client.get("/").text
+    shown = dict(re.findall(r'data-photo="(\d+)" data-version="([0-9a-f]{16})"', text))
+    seen = {str(photo): shown[str(photo)] for photo in photos}
+    body = {"verdict": "not-duplicates", "photos": photos}
+    answer = own_client.send_json(
+        "/decisions", {**body, "seen": {**seen, str(photos[1]): "0" * 16}}
+    )
+    assert answer.status_code == 409
+    assert "small.jpg: changed since this page was drawn. Load" in answer.json()["error"]
+    assert own_client.send_json("/decisions", {**body, "seen": [1]}).status_code == 400
+    assert stored(own) == []
+    assert own_client.send_json("/decisions", {**body, "seen": seen}).status_code == 200
 
 
 def test_another_writer_is_waited_for(own: Read, own_client: Client):

@@ -219,9 +219,9 @@ export class Compare {
 async function startPage(root) {
   const compare = new Compare(root);
   const act = async (name, keep = null) => {
-    const { a, b } = root.dataset;
+    const { a, b, aVersion, bVersion } = root.dataset;
     try {
-      await decide(name, [a, b], { keep });
+      await decide(name, [{ id: a, version: aVersion }, { id: b, version: bVersion }], { keep });
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
     }

@@ -2,10 +2,15 @@
 
 import { post, say, toast } from "./base.js";
 
-/** Send a decision on photos (numbers of files); `verdict`: "keep", "same" or "not-duplicates", `keep`: the
- *  one to keep. `undone` is called after it was taken back. Throws Refused, which was shown. */
+/** Send a decision on photos, each {id, version} as the page shows it: one that changed since is refused.
+ *  `verdict`: "keep", "same" or "not-duplicates", `keep`: the number of the one to keep. `undone` is called after it was taken back. Throws Refused, which was shown. */
 export async function decide(verdict, photos, { keep = null, undone = () => {} } = {}) {
-  const answer = await post("/decisions", { verdict, photos: photos.map(Number), keep: keep === null ? null : Number(keep) });
+  const answer = await post("/decisions", {
+    verdict,
+    photos: photos.map(({ id }) => Number(id)),
+    seen: Object.fromEntries(photos.map(({ id, version }) => [id, version])),
+    keep: keep === null ? null : Number(keep),
+  });
   toast(answer.words, {
     undo: async () => {
       await post("/decisions/undo", { undo: answer.undo });

@@ -98,10 +98,14 @@ function keep(group, photo) {
     toast("The two are the same, byte for byte: which file stays is chosen by folder or name (twinlens duplicates --keep).");
     return group;
   }
-  const ids = photosOf(group).map((other) => other.dataset.photo);
   const chosen = photo.dataset.photo;
   return change(group, () => showKept(group, photo),
-    (then) => decide("keep", ids, { keep: chosen, undone: then }), "Kept.");
+    (then) => decide("keep", photosOf(group).map(asShown), { keep: chosen, undone: then }), "Kept.");
+}
+
+/** A photo as decisions name it. */
+function asShown(photo) {
+  return { id: photo.dataset.photo, version: photo.dataset.version };
 }
 
 function showKept(group, photo) {
@@ -120,19 +124,19 @@ function apart(group, photo) {
   const [keeper] = photosOf(group);
   if (photo === keeper || photosOf(group).length === 2) return apartAll(group);
   return change(group, () => photo.classList.add("leaving"),
-    (then) => decide("not-duplicates", [keeper.dataset.photo, photo.dataset.photo], { undone: then }), "Not duplicates.");
+    (then) => decide("not-duplicates", [keeper, photo].map(asShown), { undone: then }), "Not duplicates.");
 }
 
 function apartAll(group) {
   return change(group, () => {},
-    (then) => decide("not-duplicates", photosOf(group).map((photo) => photo.dataset.photo), { undone: then }), "Not duplicates.");
+    (then) => decide("not-duplicates", photosOf(group).map(asShown), { undone: then }), "Not duplicates.");
 }
 
 function same(group, photo) {
   const [keeper] = photosOf(group);
   if (photo === keeper) return undefined;
   return change(group, () => {},
-    (then) => decide("same", [keeper.dataset.photo, photo.dataset.photo], { undone: then }), "The same.");
+    (then) => decide("same", [keeper, photo].map(asShown), { undone: then }), "The same.");
 }
 
 /** The photos of a group for the dialog, keeper first; none where it is none any more. */
