@@ -10,6 +10,7 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from twinlens.media import is_photo_name
 from twinlens_plugin.keywords import is_ours, words
 from twinlens_plugin.shots import Photo
 
@@ -46,14 +47,23 @@ def with_sidecars(photos: Sequence[Photo], keyword_root: str) -> list[Photo]:
 
 
 def _with_sidecar(photo: Photo, keyword_root: str) -> Photo:
-    stem = photo.path.rpartition(b".")[0]
-    found = [said for name in (photo.path, stem) if (said := read(name + b".xmp")) is not None]
+    found = [said for path in paths_of(photo.path) if (said := read(path)) is not None]
     if not found:
         return photo
     ratings = [said.rating for said in found if said.rating is not None]
     return photo._replace(
         rating=max(ratings, default=None), tagged=any(said.tagged(keyword_root) for said in found)
     )
+
+
+def paths_of(photo: bytes) -> list[bytes]:
+    """Return where the sidecars of a photo may be.
+
+    ``a.cr2.xmp`` beside ``a.cr2`` and its export ``a.cr2.jpg`` is the RAW file's alone.
+    """
+    stem = photo.rpartition(b".")[0]
+    exported = is_photo_name(os.path.basename(stem)) and os.path.lexists(stem)
+    return [photo + b".xmp", *([] if exported else [stem + b".xmp"])]
 
 
 def read(path: bytes) -> Said | None:

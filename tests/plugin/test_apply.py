@@ -445,6 +445,20 @@ def test_sidecars_travel_with_their_photo(
     assert not spare.exists()
 
 
+def test_the_sidecar_of_a_raw_file_does_not_go_with_its_export(
+    built: Built, shots: dict[str, Path], twinlens: Cli, tmp_path: Path
+):
+    """The edits of x.cr2 are in x.cr2.xmp: for its export x.cr2.jpg that is no sidecar of its stem."""
+    built.photo("x.cr2", data=b"raw")
+    export = built.photo("x.cr2.jpg", data=shots["small"].read_bytes())
+    edits = built.photos / "x.cr2.xmp"
+    edits.write_text("edits")
+    file, _ = plan_of(built, planned_group("g", shots["best"], export))
+    twinlens("apply", file, "--action", "move", "--to", tmp_path / "spare", "--yes")
+    assert not export.exists()
+    assert edits.read_text() == "edits"
+
+
 @needs_exiftool
 def test_a_sidecar_that_is_a_link_is_left_alone(
     shots: dict[str, Path], plan: Path, twinlens: Cli, tmp_path: Path

@@ -222,6 +222,18 @@ def test_what_a_sidecar_says_counts(
     assert reason is None or group["reason"].startswith(reason)
 
 
+def test_the_rating_of_a_raw_file_is_not_that_of_its_export(built: Built, twinlens: Cli):
+    """x.cr2.xmp is no sidecar of x.cr2.jpg, once x.cr2 is gone it is."""
+    built.photo("a.jpg", data=b"same")
+    export = built.photo("x.cr2.jpg", data=b"same")
+    os.utime(export, ns=(9, export.stat().st_mtime_ns))
+    raw = built.write("x.cr2", b"raw")
+    (built.photos / "x.cr2.xmp").write_text(SIDECAR % ('xmp:Rating="4"', ""))
+    assert "rating" not in twinlens.json("duplicates")[0]["reason"]
+    raw.unlink()
+    assert twinlens.json("duplicates")[0]["keeper"] == str(export)
+
+
 def test_a_sidecar_that_cannot_be_read_says_nothing(built: Built, twinlens: Cli):
     """A folder of that name, a file of a hundred megabytes."""
     for name in ("a.jpg", "b.jpg", "c.jpg"):

@@ -245,6 +245,19 @@ def test_raw_and_jpeg_of_one_shot(built: Built, twinlens: Cli, monkeypatch: pyte
     assert state(built.photos) == before
 
 
+def test_the_sidecar_of_a_raw_file_is_not_tagged_for_its_export(built: Built, twinlens: Cli):
+    """x.cr2.xmp says nothing of x.cr2.jpg, which gets a sidecar of its own."""
+    keeper = built.photo("k.jpg", data=JPEG)
+    export = built.photo("x.cr2.jpg", data=JPEG + b"\0", pixels=(200, 150))
+    relate(built, keeper, export, COPY)
+    built.write("x.cr2", b"raw")
+    edits = built.photos / "x.cr2.xmp"
+    edits.write_bytes(DARKTABLE)
+    twinlens("tag", *ALL, "--yes")
+    assert edits.read_bytes() == DARKTABLE
+    assert tags(sidecar(export))["Rating"] == -1
+
+
 def test_the_json_has_the_fields_of_apply(pair: tuple[Path, Path], twinlens: Cli):
     """And the sidecars; of what is cleared there is no group."""
     name = group(twinlens)

@@ -5,6 +5,8 @@
    ``photo_01.jpg.xmp``, unless there is a photo ``photo_01.jpg``.
 2. ``photo.xmp`` (Lightroom) and ``photo.aae`` (Apple) belong to every photo of that stem, RAW + JPEG
    say: they stay with the one that remains, and go with the last.
+3. Of both kinds by its name, ``a.cr2.xmp`` beside ``a.cr2`` and ``a.cr2.jpg``, it is the first kind: the
+   RAW's, not its export's.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ def companions(photo: bytes) -> list[bytes]:
     names = os.listdir(folder)
     own = [found for found in names if _is_of(found, name, OF_THE_NAME)]
     own += _versions(names, name)
-    if not _others_of_stem(names, name, stem):
+    if not _others_of_stem(names, name, stem) and not _names_a_photo(stem, names):
         own += [found for found in names if _is_of(found, stem, OF_THE_STEM)]
     return [os.path.join(folder, found) for found in dict.fromkeys(own)]
 
@@ -56,7 +58,8 @@ def xmp_sidecars(photo: bytes, style: str) -> list[bytes]:
     names = os.listdir(folder)
     mine = [found for found in names if _is_of(found, name, (b".xmp",))]
     others = _others_of_stem(names, name, stem)
-    owns = not others or (is_raw(name) and not any(map(is_raw, others)))
+    first = not others or (is_raw(name) and not any(map(is_raw, others)))
+    owns = first and not _names_a_photo(stem, names)
     if owns:
         mine += [found for found in names if _is_of(found, stem, (b".xmp",))]
     if not mine:
@@ -80,6 +83,11 @@ def _versions(names: Sequence[bytes], name: bytes) -> list[bytes]:
     form = re.compile(re.escape(stem) + rb"_\d\d+" + re.escape(suffix) + rb"\.xmp", re.IGNORECASE)
     there = set(names)
     return [f for f in names if form.fullmatch(f) and f[: -len(b".xmp")] not in there]
+
+
+def _names_a_photo(stem: bytes, names: Sequence[bytes]) -> bool:
+    """Tell whether a photo's stem is another photo's whole name: ``a.cr2`` of ``a.cr2.jpg``."""
+    return is_photo_name(stem) and stem in names
 
 
 def _others_of_stem(names: Sequence[bytes], name: bytes, stem: bytes) -> list[bytes]:

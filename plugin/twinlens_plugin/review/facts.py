@@ -85,9 +85,8 @@ def _sharpness(catalogue: Catalogue, content: int) -> str:
 
 def _sidecar(file: File) -> dict[str, str]:
     """Return what the sidecars of a photo say: ``a.cr2.xmp`` before ``a.xmp``."""
-    stem = file.path.rpartition(b".")[0]
-    names = (file.path + b".xmp", stem + b".xmp")
-    read = [said for name in names if file.online and (said := sidecars.read(name)) is not None]
+    paths = sidecars.paths_of(file.path) if file.online else []
+    read = [said for path in paths if (said := sidecars.read(path)) is not None]
     rating = next((said.rating for said in read if said.rating is not None), None)
     keywords = sorted({word for said in read for word in said.keywords})
     return {
