@@ -62,7 +62,8 @@ def paths_of(photo: bytes) -> list[bytes]:
     ``a.cr2.xmp`` beside ``a.cr2`` and its export ``a.cr2.jpg`` is the RAW file's alone.
     """
     stem = photo.rpartition(b".")[0]
-    exported = is_photo_name(os.path.basename(stem)) and os.path.lexists(stem)
+    name = os.path.basename(stem)  # noqa: PTH119  bytes
+    exported = is_photo_name(name) and os.path.lexists(stem)
     return [photo + b".xmp", *([] if exported else [stem + b".xmp"])]
 
 
