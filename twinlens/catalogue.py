@@ -22,6 +22,9 @@ APPLICATION_ID = 0x7714_1E45
 BUSY_MILLISECONDS = 30_000
 """How long a writer waits for another. Writes take milliseconds; a disk asleep takes seconds."""
 
+_AT_ONCE = 1000
+"""Rows that are read before it is looked whether they still hold."""
+
 
 class Catalogue:
     """One connection to the catalogue. Use one for each thread or process.
@@ -42,7 +45,7 @@ class Catalogue:
         return cls(path, _connect(path))
 
     @classmethod
-    def open_to_read(cls, path: Path) -> Self:
+    def open_to_read(cls, path: Path) -> Catalogue:
         """Open an existing catalogue for reading alone.
 
         Raises CatalogueError where there is none, NewerCatalogueError where ours is too old.
@@ -52,9 +55,11 @@ class Catalogue:
                 f"{path.parent}: no library here yet. Make one: twinlens scan FOLDER"
             )
         # Not mode=ro: a reader that comes first after a crash must be able to recover the WAL.
-        catalogue = cls(path, _connect_frozen(path) if _is_frozen(path) else _connect(path))
-        catalogue._connection.execute("PRAGMA query_only = ON")
-        return catalogue
+        if _is_frozen(path):
+            return _Frozen(path)
+        connection = _connect(path)
+        connection.execute("PRAGMA query_only = ON")
+        return cls(path, connection)
 
     def version(self) -> int:
         """Return the number of migrations applied."""
@@ -121,6 +126,44 @@ class Catalogue:
         self.close()
 
 
+class _Frozen(Catalogue):
+    """A catalogue where nobody can write here, read as if nothing in it ever changed.
+
+    A folder that is read-only here can be written to from elsewhere: by another user, by the computer
+    that lends it to a container. Then SQLite, which looks for no change, would read pages of two times.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._seen = _version(path)
+        super().__init__(path, _connect_frozen(path))
+
+    def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[Any]:
+        with self._unchanged():
+            return super().rows(sql, parameters)
+
+    def iterate(self, sql: str, parameters: Sequence[object] = ()) -> Iterator[Any]:
+        cursor = self._connection.execute(sql, parameters)
+        while True:
+            with self._unchanged():
+                some = cursor.fetchmany(_AT_ONCE)
+            if not some:
+                return
+            yield from some
+
+    def row(self, sql: str, parameters: Sequence[object] = ()) -> Any:  # noqa: ANN401
+        with self._unchanged():
+            return super().row(sql, parameters)
+
+    @contextlib.contextmanager
+    def _unchanged(self) -> Iterator[None]:
+        """Refuse what was read while somebody wrote. Raises CatalogueError."""
+        try:
+            yield
+        finally:  # an error, too, may come of pages of two times
+            if _version(self.path) != self._seen:
+                raise CatalogueError(f"{self.path}: is being written to elsewhere. Ask again.")
+
+
 def set_meta(tx: sqlite3.Connection, key: str, value: str) -> None:
     """Store a small fact about the library, within a write transaction."""
     tx.execute(
@@ -172,15 +215,21 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 def _is_frozen(path: Path) -> bool:
-    """Tell whether nobody can write here, nor left anything in the log: a backup, a snapshot, a disc.
+    """Tell whether nobody can write here, nor has it open elsewhere: a backup, a snapshot, a disc.
 
     In WAL mode SQLite opens no file beside which it may not make others, unless it is told that
-    nothing ever changes (https://www.sqlite.org/wal.html, section 'Read-Only Databases').
+    nothing ever changes (https://www.sqlite.org/wal.html, section 'Read-Only Databases'). Where both
+    others are there, as they are while anybody has it open, it can do without.
     """
     if os.access(path.parent, os.W_OK):
         return False
-    log = path.with_name(path.name + "-wal")
-    return not (log.exists() and log.stat().st_size)
+    log, shared = (path.with_name(path.name + end) for end in ("-wal", "-shm"))
+    return not log.exists() or not (shared.exists() or log.stat().st_size)
+
+
+def _version(path: Path) -> tuple[int, int, int]:
+    found = path.stat()
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _connect_frozen(path: Path) -> sqlite3.Connection:

@@ -7,7 +7,7 @@ import sqlite3
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -444,19 +444,56 @@ def test_numbers_are_never_used_twice(catalogue: Catalogue):
         assert "AUTOINCREMENT" in sql, table
 
 
-def test_a_folder_that_nobody_can_write(library: Library, catalogue: Catalogue):
+@pytest.fixture
+def read_only(library: Library, tmp_path: Path) -> Iterator[Path]:
+    """The catalogue as a container sees it to which the library is lent to read."""
+    folder = tmp_path / "lent"
+    folder.mkdir()
+    mount = ["mount", "--bind", library.folder, folder]
+    if subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("may not mount")
+    subprocess.run(["mount", "-o", "remount,ro,bind", folder], check=True)
+    yield folder / library.catalogue.name
+    subprocess.run(["umount", folder], check=True)
+
+
+def test_a_folder_that_nobody_can_write(read_only: Path, catalogue: Catalogue):
     """A backup on a read-only disk can be asked, as it is; to be written, it says what is wrong."""
     with catalogue.write_tx() as tx:
         set_meta(tx, "said", "before")
     catalogue.close()
-    mount = ["mount", "--bind", library.folder, library.folder]
-    if subprocess.run(mount, check=False, capture_output=True).returncode:
-        pytest.skip("may not mount")
-    try:
-        subprocess.run(["mount", "-o", "remount,ro,bind", library.folder], check=True)
-        with Catalogue.open_to_read(library.catalogue) as reader:
-            assert reader.meta("said") == "before"
-        with pytest.raises(CatalogueError, match="Check the disk and its permissions"):
-            Catalogue.open(library.catalogue)
-    finally:
-        subprocess.run(["umount", library.folder], check=True)
+    with Catalogue.open_to_read(read_only) as reader:
+        assert reader.meta("said") == "before"
+        assert [*reader.iterate("SELECT value FROM meta WHERE key = 'said'")]
+    with pytest.raises(CatalogueError, match="Check the disk and its permissions"):
+        Catalogue.open(read_only)
+
+
+def test_a_folder_that_another_computer_writes(read_only: Path, catalogue: Catalogue):
+    """What is read-only here is a live library there: every answer is of the last commit."""
+    catalogue.value("PRAGMA wal_checkpoint(TRUNCATE)")
+    with Catalogue.open_to_read(read_only) as reader:
+        for said in ("first", "second"):
+            with catalogue.write_tx() as tx:
+                set_meta(tx, "said", said)
+            catalogue.value("PRAGMA wal_checkpoint(TRUNCATE)")
+            assert reader.meta("said") == said
+
+
+def test_a_folder_that_another_computer_begins_to_write(
+    read_only: Path, library: Library, catalogue: Catalogue
+):
+    """No answer is made of pages of two times, nor is the catalogue called damaged."""
+    numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 9000)"
+    with catalogue.write_tx() as tx:
+        tx.execute(f"INSERT INTO meta {numbers} SELECT 'key' || i, hex(zeroblob(90)) FROM n")
+    catalogue.close()
+    with Catalogue.open_to_read(read_only) as reader:
+        rows = reader.iterate("SELECT * FROM meta ORDER BY key")
+        next(rows)
+        with Catalogue.open(library.catalogue) as writer, writer.write_tx() as tx:
+            tx.execute("DELETE FROM meta WHERE key LIKE '%1%'")
+        with pytest.raises(CatalogueError, match=r"is being written to elsewhere\. Ask again\."):
+            list(rows)
+        with pytest.raises(CatalogueError, match="is being written to elsewhere"):
+            reader.meta("key2")
