@@ -23,7 +23,7 @@ from twinlens_worker.verify.probability import FARTHEST, FITTED, Floats, Network
 
 MEMBERS: Final = 4
 HIDDEN: Final = 24
-EPOCHS: Final = 30
+EPOCHS: Final = 40
 BATCH: Final = 128
 RATE: Final = 1e-2
 DECAY: Final = 1e-2
@@ -32,6 +32,8 @@ JITTER: Final = 0.05
 DOUBT: Final = 0.001
 """Share of pairs that are not what they are said to be."""
 ROUNDS: Final = 2
+LOOK_ALIKES: Final = 3
+"""How often a pair of look-alikes counts: to call two photos one is worse than to miss a copy."""
 HELD: Final = 4
 """One photo of so many is held out for the table that is printed."""
 Truth = NDArray[np.bool_]
@@ -68,6 +70,7 @@ def _pairs(data: Path, seed: int, processes: int, kept: Path | None) -> list[Pai
 
 def fit(pairs: Sequence[Pair]) -> Networks:
     """Fit; of a pair of one shot only the alignment that convinces most counts, being the right one."""
+    pairs = [*pairs, *(LOOK_ALIKES - 1) * [pair for pair in pairs if pair.kind == "alike"]]
     rows = np.concatenate([pair.rows for pair in pairs])
     owner = np.repeat(np.arange(len(pairs)), [len(pair.rows) for pair in pairs])
     one_shot = np.array([pair.one_shot for pair in pairs])[owner]
