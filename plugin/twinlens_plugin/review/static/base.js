@@ -122,6 +122,32 @@ export function openDialog(dialog) {
   dialog.addEventListener("close", voice, { once: true });
 }
 
+/** Ask before something that is easily meant otherwise; tell whether it was meant. */
+export function ask(question, yes) {
+  const dialog = document.createElement("dialog");
+  dialog.className = "sheet asking";
+  const words = document.createElement("p");
+  words.id = "asked";
+  words.textContent = question;
+  dialog.setAttribute("aria-labelledby", words.id);
+  const acts = document.createElement("p");
+  acts.className = "acts";
+  acts.append(
+    button(yes, "main", () => dialog.close("yes")),
+    button("Cancel", "", () => dialog.close()),
+  );
+  dialog.append(words, acts);
+  document.body.append(dialog);
+  openDialog(dialog);
+  return new Promise((answer) => {
+    dialog.addEventListener("close", () => {
+      voice();
+      dialog.remove();
+      answer(dialog.returnValue === "yes");
+    }, { once: true });
+  });
+}
+
 function vanish(line, seconds) {
   let left = seconds * 1000;
   const timer = setInterval(() => {

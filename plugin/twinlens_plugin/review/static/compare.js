@@ -2,7 +2,7 @@
 // of its own; theatre.js does it in a dialog over the list.
 
 import { Refused } from "./base.js";
-import { decide } from "./deciding.js";
+import { decide, isKeepMeant } from "./deciding.js";
 import { around, corners } from "./geometry.js";
 import { onKeys } from "./keys.js";
 import { Layer, placeOf } from "./layers.js";
@@ -226,7 +226,11 @@ async function startPage(root) {
       if (!(error instanceof Refused)) throw error;
     }
   };
-  const acts = { keep: (photo) => act("keep", photo), apart: () => act("not-duplicates"), same: () => act("same") };
+  const keep = async (photo) => {
+    const { title } = root.querySelector(`.verdicts [data-photo="${photo}"]`).dataset;
+    if (root.dataset.doubtful === undefined || await isKeepMeant(title, 1)) await act("keep", photo);
+  };
+  const acts = { keep, apart: () => act("not-duplicates"), same: () => act("same") };
   root.addEventListener("click", (event) => {
     const button = event.target.closest("[data-act]");
     if (button) acts[button.dataset.act](button.dataset.photo);

@@ -49,6 +49,10 @@ function isTaken(event) {
   return target.closest("input[type=range], input[type=radio]") !== null && event.key.startsWith("Arrow");
 }
 
+/** Keys that go on while they are held: what moves. A decision takes a press of its own: a key held a moment
+ *  too long would decide on the groups that come next. */
+const GOES_ON = /^(Shift\+)?(Arrow\w+|J)$|^[-+=[\]]$/;
+
 document.addEventListener("keydown", (event) => {
   if (event.defaultPrevented || event.isComposing || isTyping(event.target) || isTaken(event)) return;
   const name = nameOf(event);
@@ -57,7 +61,8 @@ document.addEventListener("keydown", (event) => {
   for (const { map, within } of [...layers].reverse()) {
     const run = within === dialog ? map[name] : undefined;
     if (run) {
-      if (run(event) !== false) event.preventDefault();
+      if (event.repeat && !GOES_ON.test(name)) event.preventDefault();
+      else if (run(event) !== false) event.preventDefault();
       return;
     }
   }

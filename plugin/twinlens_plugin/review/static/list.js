@@ -2,7 +2,7 @@
 
 import { fetchFragment, toast } from "./base.js";
 import { accept, followChosen, showAccepted } from "./chosen.js";
-import { decide } from "./deciding.js";
+import { decide, isKeepMeant } from "./deciding.js";
 import "./filters.js";
 import { onKeys } from "./keys.js";
 import { ignoreRefused, Pages } from "./pages.js";
@@ -93,12 +93,26 @@ async function undone(name, before) {
   if (fresh) walk.focus(photosOf(fresh)[0]);
 }
 
-function keep(group, photo) {
+/** Show all photos of a group before something is said of all of them; tell whether that was needed. */
+async function shownFirst(group) {
+  const count = Number(group.dataset.members);
+  if (photosOf(group).length === count) return false;
+  const fresh = await redraw(group, { whole: true });
+  if (fresh) walk.focus(photosOf(fresh)[0]);
+  toast(`This group has ${count} photos. Now all of them are shown: look through them, and press again.`);
+  return true;
+}
+
+async function keep(group, photo) {
   if (photo.dataset.relation === "identical") {
     toast("The two are the same, byte for byte: which file stays is chosen by folder or name (twinlens duplicates --keep).");
     return group;
   }
-  const chosen = photo.dataset.photo;
+  if (await shownFirst(group)) return document.getElementById(group.id);
+  const { photo: chosen, name } = photo.dataset;
+  const others = photosOf(group).length - 1;
+  const frames = photosOf(group).some((other) => ["burst", "similar"].includes(other.dataset.relation));
+  if (frames && !await isKeepMeant(name, others)) return group;
   return change(group, () => showKept(group, photo),
     (then) => decide("keep", photosOf(group).map(asShown), { keep: chosen, undone: then }), "Kept.");
 }
@@ -127,7 +141,8 @@ function apart(group, photo) {
     (then) => decide("not-duplicates", [keeper, photo].map(asShown), { undone: then }), "Not duplicates.");
 }
 
-function apartAll(group) {
+async function apartAll(group) {
+  if (await shownFirst(group)) return document.getElementById(group.id);
   return change(group, () => {},
     (then) => decide("not-duplicates", photosOf(group).map(asShown), { undone: then }), "Not duplicates.");
 }
@@ -173,7 +188,8 @@ async function press(event) {
     walk.at(look.closest(".photo"));
     return compare(walk.current);
   }
-  if (!button || !group || group.matches(".changing")) return undefined;
+  // The second click of a double click: by now the next group may be where this one was.
+  if (!button || !group || group.matches(".changing") || event.detail > 1) return undefined;
   const photo = button.closest(".photo");
   walk.at(photo ?? photosOf(group)[0]);
   switch (button.dataset.act) {

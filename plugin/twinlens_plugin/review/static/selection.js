@@ -4,7 +4,17 @@
 const KEPT = "selection";
 
 class Selection extends EventTarget {
-  #entries = new Map(read().map((entry) => [entry.name, entry]));
+  #entries = read();
+
+  constructor() {
+    super();
+    // Shown again by Back as it was left: what was planned or emptied meanwhile must not come back.
+    addEventListener("pageshow", (event) => {
+      if (!event.persisted) return;
+      this.#entries = read();
+      this.dispatchEvent(new Event("change"));
+    });
+  }
 
   /** All entries, in the order in which they were accepted. */
   get all() {
@@ -54,9 +64,10 @@ class Selection extends EventTarget {
 function read() {
   try {
     const kept = JSON.parse(sessionStorage.getItem(KEPT) ?? "[]");
-    return Array.isArray(kept) ? kept.filter((entry) => typeof entry?.name === "string") : [];
+    const entries = Array.isArray(kept) ? kept.filter((entry) => typeof entry?.name === "string") : [];
+    return new Map(entries.map((entry) => [entry.name, entry]));
   } catch {
-    return [];
+    return new Map();
   }
 }
 
