@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -260,3 +261,72 @@ def wait_until(true: Callable[[], object], what: str, seconds: float = 30.0) -> 
     while not true():
         assert time.monotonic() < deadline, f"waited {seconds} s for: {what}"
         time.sleep(0.05)
+
+
+ODD = b"\xff\n name.jpg"
+"""A file name of a card that a camera of another country wrote: no text, and no single line."""
+
+
+@dataclass(frozen=True)
+class Scanned:
+    """A library that the real program made of real pictures. Leave it as you find it."""
+
+    library: Path
+    photos: Path
+    """Six photos, a smaller copy of 0.jpg, a copy of 1.jpg by the name ODD, and a damaged file."""
+
+    @property
+    def odd(self) -> bytes:
+        """Path of the photo with the odd name."""
+        return os.fsencode(self.photos) + b"/" + ODD
+
+    def __call__(
+        self, *args: object, stdin: bytes | None = b"", **environ: str
+    ) -> subprocess.CompletedProcess[bytes]:
+        """Run the real program on it; return what came out."""
+        return subprocess.run(
+            [sys.executable, "-m", "twinlens_plugin", *map(os.fsencode, map(_word, args))],
+            capture_output=True,
+            env={**os.environ, "TWINLENS_LIBRARY": str(self.library), **environ},
+            timeout=100,
+            check=False,
+            **({"stdin": subprocess.DEVNULL} if stdin is None else {"input": stdin}),
+        )
+
+
+def _word(word: object) -> str | bytes:
+    return word if isinstance(word, bytes) else str(word)
+
+
+def draw_photos(folder: Path, count: int, first: int = 0) -> None:
+    """Write JPEGs of coloured patches, 0.jpg and so on, and a smaller copy of the first."""
+    from PIL import Image
+
+    folder.mkdir(parents=True)
+    for number in range(count):
+        patches = np.random.default_rng(first + number).integers(
+            0, 255, (14, 20, 3), dtype=np.uint8
+        )
+        picture = Image.fromarray(patches).resize((240, 160), Image.Resampling.BICUBIC)
+        picture.save(folder / f"{number}.jpg", quality=90)
+    with Image.open(folder / "0.jpg") as picture:
+        picture.resize((160, 107)).save(folder / "small.jpg", quality=80)
+
+
+@pytest.fixture(scope="session")
+def scanned(tmp_path_factory: pytest.TempPathFactory) -> Scanned:
+    """One scanned library for all tests that only ask."""
+    folder = tmp_path_factory.mktemp("scanned")
+    made = Scanned(folder / "library", folder / "photos")
+    draw_photos(made.photos, 6)
+    shutil.copy(made.photos / "1.jpg", made.odd)
+    (made.photos / "damaged.jpg").write_bytes(b"no photo at all")
+    done = made(
+        "scan",
+        made.photos,
+        TWINLENS_SETTLE_SECONDS="0.1",
+        TWINLENS_DECODE_PROCESSES="1",
+        OMP_NUM_THREADS="1",
+    )
+    assert done.returncode == 0, done.stderr
+    return made

@@ -12,11 +12,12 @@ import jsonschema
 import pytest
 
 from tests.plugin.conftest import Built, Cli
+from tests.plugin.schemas import schema, strict
 from twinlens.relations import Detail, Relation, store
 
 Photos = dict[str, Path]
 
-SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "duplicates.schema.json").read_text())
+SCHEMA = strict(schema("duplicates.schema.json"))
 
 
 def relate(built: Built, a: Path, b: Path, kind: str, probability: float = 0.99, **found: Any):

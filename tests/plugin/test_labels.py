@@ -111,3 +111,9 @@ def test_a_model_that_names_nothing(built: Built, twinlens: Cli):
 def test_questions_that_contradict_themselves(built: Built, twinlens: Cli, words: list[str]):
     """Wrong usage, exit code 2."""
     twinlens("labels", *words, code=2)
+
+
+def test_an_empty_list_is_not_about_the_whole_library(named: Built, twinlens: Cli):
+    """A script that found no photo is told nothing."""
+    assert twinlens("labels", "--files-from", "-", stdin=b"").stdout == ""
+    assert twinlens("labels").stdout != ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -45,7 +46,7 @@ def _facts(session: Session, catalogue: Catalogue) -> Facts:
     serving, target = get_model(catalogue, "serving"), get_model(catalogue, "target")
     broker = session.settings.broker
     return {
-        "library": str(session.library.folder),
+        **output.json_path(os.fsencode(session.library.folder), "library"),
         "photos": asdict(ledger.counts(catalogue)),
         "roots": [_root(catalogue, root) for root in list_roots(catalogue)],
         "model": {
