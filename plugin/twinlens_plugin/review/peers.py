@@ -1,7 +1,8 @@
 """Whose program is at the other end of a connection within this computer.
 
 The address with its token is an argument of the browser that is started, and other users of the
-computer may read the arguments of all programs: the token alone must not let them in.
+computer may read the arguments of all programs: the token alone must not let them in. Nor must the
+cookie: browsers send it to every port of this address, and so to the servers of others.
 """
 
 from __future__ import annotations
@@ -11,6 +12,9 @@ import socket
 import sys
 from pathlib import Path
 from typing import Final
+
+OURS: Final = "ours"
+"""By what the state of a request tells whether its connection is."""
 
 TABLES: Final = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
 """Linux's tables of connections: columns in proc(5). tcp6 holds IPv4 ones too, of programs that speak
@@ -32,14 +36,13 @@ def is_ours(client: tuple[str, int] | None, server: tuple[str, int]) -> bool:
 def _owner(client: tuple[str, int], server: tuple[str, int]) -> int | None:
     for table in TABLES:
         try:
-            lines = table.read_text("ascii").splitlines()[1:]
+            lines = table.read_text("ascii")
         except OSError:
             continue
-        wanted = [_as_written(end, six=table.name == "tcp6") for end in (client, server)]
-        for line in lines:
-            fields = line.split()
-            if fields[1:3] == wanted:
-                return int(fields[7])
+        wanted = " ".join(_as_written(end, six=table.name == "tcp6") for end in (client, server))
+        # Found before it is taken apart: for each request, among all connections of the computer.
+        if (place := lines.find(f": {wanted} ")) >= 0:
+            return int(lines[place:].split(maxsplit=8)[7])
     return None
 
 

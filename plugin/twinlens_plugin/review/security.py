@@ -3,14 +3,13 @@
 A request is answered when: 1. its Host is this page by number or as localhost, or another site's name
 could be made to point here (DNS rebinding); 2. no other site sent it, as far as the browser tells
 (Origin, Sec-Fetch-Site); 3. its method is known; 4. a POST comes from this page for certain: our
-Origin, our own header, which no other site may send, and a body of a known kind and size; 5. it
-bears the cookie, or a token that was not used yet, sent by a program of this user.
+Origin, our own header, which no other site may send, and a body of a known kind and size; 5. a
+program of this user sent it; 6. it bears the cookie, or a token that was not used yet.
 """
 
 from __future__ import annotations
 
 from collections.abc import MutableMapping
-from http.cookies import CookieError, SimpleCookie
 from typing import Any, Final
 
 from starlette.datastructures import Headers, MutableHeaders, QueryParams
@@ -19,7 +18,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from twinlens_plugin.output import remark
-from twinlens_plugin.review.peers import is_ours
+from twinlens_plugin.review.peers import OURS, is_ours
 from twinlens_plugin.review.problems import Refused, answer
 from twinlens_plugin.review.state import State
 from twinlens_plugin.wording import one_line
@@ -93,11 +92,13 @@ class Guard:
             raise Refused("This page does not do that.", 405)
         if method == "POST":
             self._check_post(headers)
-        known = self._state.tokens.opens(_cookie(headers, self._cookie))
+        # A server that does not look once a connection is made looks for each request.
+        ours = scope.get("state", {}).get(OURS)
+        if not (is_ours(scope.get("client"), scope["server"]) if ours is None else ours):
+            raise Refused("This page belongs to another user of this computer.", 403)
+        known = any(map(self._state.tokens.opens, _cookies(headers, self._cookie)))
         token = QueryParams(scope["query_string"]).get("token") if scope["path"] == "/" else None
         if method == "GET" and token is not None:
-            if not is_ours(scope.get("client"), scope["server"]):
-                raise Refused("This page belongs to another user of this computer.", 403)
             if known or self._state.tokens.use(token):
                 return self._entrance()
             raise Refused(
@@ -181,9 +182,7 @@ def _too_large() -> Refused:
     return Refused("That is more than this page takes.", 413)
 
 
-def _cookie(headers: Headers, name: str) -> str | None:
-    try:
-        found = SimpleCookie(headers.get("cookie", "")).get(name)
-    except CookieError:
-        return None
-    return found.value if found is not None else None
+def _cookies(headers: Headers, name: str) -> list[str]:
+    """Return the cookies of a name: servers on other ports may have set one as well, to keep us out."""
+    pairs = (pair.partition("=") for pair in headers.get("cookie", "").split(";"))
+    return [value.strip() for key, _, value in pairs if key.strip() == name]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import errno
 import logging
@@ -11,8 +12,10 @@ from collections.abc import Iterator
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from twinlens_plugin.errors import ServerError
+from twinlens_plugin.review.peers import OURS, is_ours
 
 HOST = "127.0.0.1"
 BACKLOG = 128
@@ -51,6 +54,17 @@ def _cannot_bind(port: int, error: OSError) -> ServerError:
     )
 
 
+class _Connection(H11Protocol):
+    """Tells the application who is at its other end."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Look once for all requests that come by it: the table of connections takes milliseconds."""
+        super().connection_made(transport)
+        if self.client and self.server and self.server[1] is not None:
+            ours = is_ours(self.client, (self.server[0], self.server[1]))
+            self.app_state = {**self.app_state, OURS: ours}
+
+
 class Server(uvicorn.Server):
     """A quiet server that ends in good order, and takes signals from before it runs."""
 
@@ -63,7 +77,7 @@ class Server(uvicorn.Server):
         config = uvicorn.Config(
             app,
             loop="asyncio",
-            http="h11",
+            http=_Connection,
             ws="none",
             lifespan="on",
             log_config=None,

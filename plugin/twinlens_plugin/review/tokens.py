@@ -38,9 +38,9 @@ class Tokens:
                 self._tokens.remove(one)
         return bool(found)
 
-    def opens(self, cookie: str | None) -> bool:
+    def opens(self, cookie: str) -> bool:
         """Tell whether a cookie is ours."""
-        return cookie is not None and _same(self.cookie, cookie)
+        return _same(self.cookie, cookie)
 
 
 def _same(ours: str, theirs: str) -> bool:

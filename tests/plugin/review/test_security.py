@@ -262,26 +262,44 @@ _AS_NOBODY = """
 import os, socket, sys
 os.setgid(65534)
 os.setuid(65534)
-port, target = int(sys.argv[1]), sys.argv[2]
+port, target, cookie = int(sys.argv[1]), *sys.argv[2:]
 for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::ffff:127.0.0.1")):
     with socket.socket(family, socket.SOCK_STREAM) as asking:
         asking.connect((host, port))
-        asking.sendall(f"GET {target} HTTP/1.1\\r\\nHost: 127.0.0.1:{port}\\r\\nConnection: close\\r\\n\\r\\n".encode())
+        asking.sendall(f"GET {target} HTTP/1.1\\r\\nHost: 127.0.0.1:{port}\\r\\nCookie: {cookie}\\r\\nConnection: close\\r\\n\\r\\n".encode())
         print(asking.recv(12).decode()[-3:])
 """
 
 
-def test_another_user_gets_nowhere_with_the_address(fresh: Page):
-    """Who reads it off the arguments of the browser; the token is still good for its owner."""
+def as_nobody(page: Page, target: str, cookie: str = "") -> list[str]:
+    """Ask as another user of this computer, by IPv4 and by a socket for both; return what is answered."""
     if os.geteuid() != 0:
         pytest.skip("only root can be another user")
-    target = fresh.url.removeprefix(fresh.origin)
     done = subprocess.run(
-        [sys.executable, "-c", _AS_NOBODY, str(fresh.port), target],
+        [sys.executable, "-c", _AS_NOBODY, str(page.port), target, cookie],
         capture_output=True,
         text=True,
         check=True,
     )
-    assert done.stdout.split() == ["403", "403"]
+    return done.stdout.split()
+
+
+def test_another_user_gets_nowhere_with_the_address(fresh: Page):
+    """Who reads it off the arguments of the browser; the token is still good for its owner."""
+    assert as_nobody(fresh, fresh.url.removeprefix(fresh.origin)) == ["403", "403"]
     with fresh.stranger() as owner:
         assert owner.get(fresh.url).status_code == 303
+
+
+def test_another_user_gets_nowhere_with_the_cookie(page: Page):
+    """Browsers send it to every port of this address: to the servers of other users too."""
+    ((name, value),) = page.cookies.items()
+    assert as_nobody(page, "/photos/1/thumb", f"{name}={value}") == ["403", "403"]
+
+
+def test_a_cookie_set_by_another_port_keeps_nobody_out(page: Page):
+    """A server beside this one may set a cookie of the same name: one of them is ours, and counts."""
+    ((name, value),) = page.cookies.items()
+    for pair in (f"{name}=planted; {name}={value}", f"{name}={value}; {name}=planted"):
+        with page.stranger() as browser:
+            assert browser.get("/", headers={"Cookie": pair}).status_code == 200
