@@ -35,12 +35,20 @@ DUPLICATES: Final = frozenset({IDENTICAL, SAME_PIXELS, COPY, EDIT})
 """Kinds of which one of the two photos is to spare."""
 
 
+_OPPOSITE: Final = {
+    "brighter": "darker",
+    "darker": "brighter",
+    "more contrast": "less contrast",
+    "less contrast": "more contrast",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Detail:
     """What was found, as the column ``detail`` holds it in JSON."""
 
     words: str
-    """For people: ``crop to 42 %, grey``."""
+    """For people: ``crop to 42 %, grey``; what has a direction is said of b against a."""
     done: Mapping[str, Any] = field(default_factory=dict)
     """What was done to one of them, by name: ``crop`` (share of the larger frame that is left),
     ``rotated`` (degrees, clockwise, of b against a), ``mirrored``, ``grey``, ``border``, ``overlay``
@@ -53,6 +61,20 @@ class Detail:
     right, y down, of the upright picture). None where they could not be aligned."""
     score: float = 0.0
     """Cosine similarity of the descriptors that made them a candidate."""
+
+    def words_of(self, side: str) -> str:
+        """Return the words as they are true of one of the two, ``a`` or ``b``, against the other."""
+        if side == "b":
+            return self.words
+        return ", ".join(self._the_other_way(phrase) for phrase in self.words.split(", "))
+
+    def _the_other_way(self, phrase: str) -> str:
+        if phrase.startswith("rotated") and not self.done.get("mirrored"):
+            # A mirrored one is turned the same way from both sides.
+            return f"rotated {360 - self.done['rotated']:g}"
+        if phrase.startswith("resized"):
+            return f"resized to {100 / self.done['resized']:.0f} %"
+        return _OPPOSITE.get(phrase, phrase)
 
     def to_json(self) -> str:
         """Return the stored form."""

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from itertools import chain, product
 from typing import NamedTuple
 
-from twinlens.relations import DUPLICATES, IDENTICAL, KINDS
+from twinlens.relations import DUPLICATES, EDIT, IDENTICAL, KINDS
 from twinlens_plugin.keeper import Keep, Ranked
 from twinlens_plugin.links import APART, TWIN, Link, Links, closeness
 from twinlens_plugin.shots import Photo, Shot
@@ -51,6 +51,8 @@ class Member(NamedTuple):
     """To the keeper; None for the keeper itself."""
     kept: str | None = None
     """Why it is not proposed for removal, though it is not the keeper; None where it is."""
+    side: str = "b"
+    """Which of the two that the link is about it is, ``a`` or ``b``."""
 
     @property
     def photo(self) -> Photo:
@@ -79,8 +81,8 @@ class Member(NamedTuple):
 
     @property
     def words(self) -> str:
-        """What was done to one of the two, as ``cropped to 42 %``; empty where nothing was."""
-        return "" if self.link is None else self.link.found.words
+        """What it is against the keeper, as ``resized to 42 %``; empty where nothing was done."""
+        return "" if self.link is None else self.link.found.words_of(self.side)
 
 
 class Group(NamedTuple):
@@ -175,9 +177,8 @@ class _Grouping:
             if not all(other == node or other in near for other in clique):
                 continue
             for shot in self._joining(node, keeper, folders):
-                members.append(
-                    Member(shot, link, _why_kept(shot, keeper, link, self._raws(shot, keeper)))
-                )
+                side = "a" if shot.photo.content_id < keeper.photo.content_id else "b"
+                members.append(Member(shot, link, self._why_kept(shot, keeper, link, side), side))
                 folders.add(shot.photo.folder)
                 clique.add(node)
         return members
@@ -204,6 +205,14 @@ class _Grouping:
             yield shot
             if one:
                 return
+
+    def _why_kept(self, shot: Shot, keeper: Shot, link: Link, side: str) -> str | None:
+        """Return why a duplicate is not proposed for removal, None where it is."""
+        why = _why_kept(shot, keeper, link, self._raws(shot, keeper))
+        if why is not None or link.decided or link.kind != EDIT or link.spoils(side):
+            return why
+        first, second = (self._ranked[one.photo.path] for one in (keeper, shot))
+        return None if self._rules.keep.tells_original(first, second) else "may be the original"
 
     def _raws(self, shot: Shot, keeper: Shot) -> Link | None:
         """Return what the RAW files of two shots are to each other, where that is known."""
@@ -261,8 +270,8 @@ def _bytes_to_win(members: Sequence[Member]) -> int:
 def _why_kept(shot: Shot, keeper: Shot, link: Link, raws: Link | None) -> str | None:
     """Return why a duplicate is not proposed for removal, whatever the rules say.
 
-    What cannot be made good again stays: more pixels may be an enlargement, and a border has more
-    of them than the photo in it. Where a person chose, nothing is in doubt.
+    What cannot be made good again stays: more pixels may be an enlargement, also of a part, and a
+    border has more of them than the photo in it. Where a person chose, nothing is in doubt.
     """
     if shot.reference:
         return "in a reference folder"

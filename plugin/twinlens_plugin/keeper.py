@@ -56,6 +56,17 @@ class Keep:
             *[judged[place] if key is None else key(shot) for key, place in self._picks],
         )
 
+    def tells_original(self, keeper: Ranked, other: Ranked) -> bool:
+        """Tell whether a keeper is kept for what an original has, or by a rule somebody asked for.
+
+        A grey or retouched photo saved at a higher quality is the larger and the sharper file.
+        """
+        first = next(i for i, key in enumerate(other.rank) if key != keeper.rank[i])
+        if first == 0:
+            return True
+        rule = self._rules[first - 1]
+        return rule.original or rule.name in self.asked
+
     def reason(self, keeper: Ranked, others: Sequence[Ranked]) -> str:
         """Say why ``keeper`` is kept rather than ``others``, of which there is one at least.
 

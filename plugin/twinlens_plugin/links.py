@@ -24,6 +24,10 @@ _CLOSEST = (APART, IDENTICAL, SAME_PIXELS, COPY, EDIT, PAIR, BURST, SIMILAR)
 closest relation. A pair before a burst: to be one photo is more than to be of one moment."""
 
 
+_SPOILT = {"greyed": "grey", "framed": "framed", "cropped": "cropped"}
+"""What cannot be made good again, by the field of ``Detail.done`` that says to which it was done."""
+
+
 class Link(NamedTuple):
     """What two contents are to each other."""
 
@@ -57,20 +61,21 @@ class Link(NamedTuple):
     @property
     def turned(self) -> bool:
         """Whether one is the other rotated or mirrored."""
-        # Looked for first, for the reason above.
-        if not self.detail or ('"rotated"' not in self.detail and '"mirrored"' not in self.detail):
+        if not any(map(self._mentions, ("rotated", "mirrored"))):
             return False
         done = self.found.done
         return bool(done.get("rotated") or done.get("mirrored"))
 
     def spoils(self, side: str) -> str | None:
         """Return what was done to one of the two, ``a`` or ``b``, that the other is free of."""
-        if not self.detail or ('"greyed"' not in self.detail and '"framed"' not in self.detail):
+        if not any(map(self._mentions, _SPOILT)):
             return None
         done = self.found.done
-        if done.get("greyed") == side:
-            return "grey"
-        return "framed" if done.get("framed") == side else None
+        return next((said for name, said in _SPOILT.items() if done.get(name) == side), None)
+
+    def _mentions(self, name: str) -> bool:
+        """Tell whether a field may be there, for the price of a look at the text."""
+        return self.detail is not None and f'"{name}":' in self.detail
 
 
 Links = Mapping[tuple[int, int], Link]

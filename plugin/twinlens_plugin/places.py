@@ -20,7 +20,7 @@ def part_of_library(catalogue: Catalogue, folder: bytes) -> bytes:
     real = absolute(folder)
     roots = list_roots(catalogue)
     if any(below(real, root.path) and _lacks(root, real) for root in roots):
-        raise RootError(f"{shown(real)}: no such folder. Check the path.")
+        raise RootError(f"{shown(real)}: no such photo or folder. Check the path.")
     if any(below(real, root.path) or below(root.path, real) for root in roots):
         return real
     raise RootError(f"{shown(real)}: not watched. Run: twinlens scan {shown(real)}")

@@ -47,6 +47,8 @@ class Rule:
     """Why the first is better than the second."""
     telling: bool = False
     """Whether it is worth saying where another rule decided."""
+    original: bool = False
+    """Whether it tells an original from what was made of it, or somebody's word stands behind it."""
     key: Callable[[Shot], Any] | None = None
     """Lower is better; None for those of which ``keys`` knows."""
 
@@ -175,13 +177,13 @@ def _said(words: str) -> Callable[[Shot, Shot], str]:
 
 
 DEFAULT = (
-    Rule("raw", _raw_words, telling=True),
-    Rule("pixels", _pixel_words, telling=True),
-    Rule("unedited", _said("unedited"), telling=True),
-    Rule("camera", _said("has the camera's data"), telling=True),
+    Rule("raw", _raw_words, telling=True, original=True),
+    Rule("pixels", _pixel_words, telling=True, original=True),
+    Rule("unedited", _said("unedited"), telling=True, original=True),
+    Rule("camera", _said("has the camera's data"), telling=True, original=True),
     Rule("compression", _compression_words),
-    Rule("reference", _said("in a reference folder"), telling=True),
-    Rule("rated", _rating_words, telling=True),
+    Rule("reference", _said("in a reference folder"), telling=True, original=True),
+    Rule("rated", _rating_words, telling=True, original=True),
     Rule("sharp", _sharpness_words),
     Rule("oldest", _said("taken first")),
 )

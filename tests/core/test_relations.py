@@ -45,6 +45,24 @@ def waiting(catalogue: Catalogue, now: float = 1.0) -> list[tuple[int, int]]:
     return [(one.a, one.b) for one in relations.unverified(catalogue, 10, now=now)]
 
 
+@pytest.mark.parametrize(
+    ("words", "done", "of_a"),
+    [
+        ("rotated 90, grey", {"rotated": 90, "grey": True}, "rotated 270, grey"),
+        ("rotated 1.6", {"rotated": 1.6}, "rotated 358.4"),
+        ("rotated 90, mirrored", {"rotated": 90, "mirrored": True}, "rotated 90, mirrored"),
+        ("resized to 25 %", {"resized": 0.25}, "resized to 400 %"),
+        ("crop to 42 %, darker", {"crop": 0.42, "tone": ["darker"]}, "crop to 42 %, brighter"),
+        ("", {}, ""),
+    ],
+)
+def test_what_has_a_direction_is_said_of_either(words: str, done: dict[str, object], of_a: str):
+    """Stored is what b is against a."""
+    detail = Detail(words, done)
+    assert detail.words_of("b") == words
+    assert detail.words_of("a") == of_a
+
+
 def test_a_pair_waits_from_the_moment_it_is_found(
     catalogue: Catalogue, model: Model, contents: list[int]
 ):

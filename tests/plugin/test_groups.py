@@ -308,6 +308,7 @@ def test_the_group_that_wins_most_comes_first():
             "not grey, as the keeper is",
         ),
         ({"width": 80}, {}, {"crop": 0.5, "cropped": "b"}, None),
+        ({"width": 80}, {}, {"crop": 0.5, "cropped": "a"}, "not cropped, as the keeper is"),
     ],
 )
 def test_what_cannot_be_made_good_again_is_not_proposed_for_removal(
@@ -322,6 +323,50 @@ def test_what_cannot_be_made_good_again_is_not_proposed_for_removal(
     decided = link._replace(decided=True)
     (group,) = grouped(photos, {(1, 2): decided})
     assert group.others[0].kept is None, "a person said that they are the same"
+
+
+@pytest.mark.parametrize(
+    "done", [{"tone": ["brighter"]}, {"overlay": 0.2}, {"mirrored": True}, {"rotated": 180}]
+)
+@pytest.mark.parametrize(
+    ("keeper", "keep", "kept"),
+    [
+        ({"size": 900}, "", "may be the original"),
+        ({"sharpness": 90.0}, "", "may be the original"),
+        ({"mtime_ns": -(10**9)}, "", "may be the original"),
+        ({"mtime_ns": -(10**9)}, "oldest", None),
+        ({"size": 900}, "path:/photos/1.jpg", None),
+        ({"width": 80}, "", None),
+        ({"camera": "Canon"}, "", None),
+        ({"rating": 4}, "", None),
+    ],
+)
+def test_of_an_edit_the_larger_file_is_not_the_original(
+    done: dict[str, Any], keeper: dict[str, Any], keep: str, kept: str | None
+):
+    """What was retouched and saved at a high quality is larger and sharper than the photo itself."""
+    photos = [photo(1, **{"sharpness": 10.0} | keeper), photo(2, sharpness=10.0)]
+    chosen = Rules(keep=Keep(parse_keep(keep))) if keep else Rules()
+    edit = Link(EDIT, detail=Detail("", done).to_json())
+    (group,) = grouped(photos, {(1, 2): edit}, chosen)
+    assert group.keeper.photo == photos[0]
+    assert group.others[0].kept == kept
+    cropped = Detail("", done | {"crop": 0.5, "cropped": "b"}).to_json()
+    (group,) = grouped(photos, {(1, 2): edit._replace(detail=cropped)}, chosen)
+    assert group.others[0].kept is None, "the keeper shows more"
+    (group,) = grouped(photos, {(1, 2): edit._replace(kind=COPY)}, chosen)
+    assert group.others[0].kept is None, "a copy has nothing that the other lacks"
+
+
+def test_a_photo_is_described_against_the_keeper():
+    """Half the size of the keeper, whichever of the two was read first."""
+    detail = Detail("resized to 50 %", {"resized": 0.5}).to_json()
+    for small, large in ((2, 1), (1, 2)):
+        photos = [photo(small), photo(large, width=80, height=60)]
+        told = detail if small == 2 else detail.replace("50 %", "200 %").replace("0.5", "2.0")
+        (group,) = grouped(photos, {(1, 2): Link(COPY, detail=told)})
+        assert group.keeper.photo == photos[1]
+        assert group.others[0].words == "resized to 50 %"
 
 
 def test_raw_files_do_not_go_on_the_strength_of_their_jpegs():

@@ -147,8 +147,13 @@ def _as_text(summary: _Summary) -> Iterator[str]:
     )
     for name, count, more in rows:
         yield f"{name:<10}  {count:>9,}{more}"
-    ask = "twinlens duplicates" if summary.groups else "twinlens similar PHOTO"
-    yield f"Next: {ask}, or twinlens watch to follow the folder"
+    yield f"Next: {_next(summary)}"
+
+
+def _next(summary: _Summary) -> str:
+    if summary.groups:
+        return "twinlens duplicates, or twinlens review to see them in the browser"
+    return "twinlens similar PHOTO, or twinlens watch to follow the folder"
 
 
 def _time(seconds: float) -> str:

@@ -92,7 +92,7 @@ def pair_of(catalogue: Catalogue, a: File, b: File) -> Pair:
         a=_side(a),
         b=_side(b),
         kind=_NAMES.get(kind, kind.replace("-", " ")) or "not compared yet",
-        words=tuple(_words(found, decided)),
+        words=tuple(_words(found, b.content_id, decided)),
         transform=_IDENTITY if same_bytes else _transform(found, a.content_id),
         same_bytes=same_bytes,
         doubtful=decided is None and not same_bytes and kind not in DUPLICATES,
@@ -121,8 +121,10 @@ def _transform(found: Relation | None, content: int) -> Transform | None:
     return found.detail.transform if content == found.a else inverse(found.detail.transform)
 
 
-def _words(found: Relation | None, decided: str | None) -> list[str]:
-    said = [found.detail.words] if found and found.detail.words else []
+def _words(found: Relation | None, second: int | None, decided: str | None) -> list[str]:
+    """Return what the second is against the first, how sure that is, and what somebody said."""
+    said = [found.detail.words_of("a" if second == found.a else "b")] if found else []
+    said = [*filter(None, said)]
     if found and found.kind not in (PAIR, SAME_PIXELS):
         said.append(f"{words.percent(found.probability)} likely the same shot")
     return [*said, *([decided] if decided else [])]

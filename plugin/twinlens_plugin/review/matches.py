@@ -118,7 +118,7 @@ def _seen(
 
 
 def _relation(catalogue: Catalogue, content: int | None, match: Match) -> tuple[str, str]:
-    """Return what is known of two contents, as a word, and what was done to one of them."""
+    """Return what a match is to a content, as a word, and what is different in it."""
     if content is None:
         return "", ""
     if content == match.content_id:
@@ -128,7 +128,7 @@ def _relation(catalogue: Catalogue, content: int | None, match: Match) -> tuple[
         return "", ""
     if found.kind in (SAME_PIXELS, PAIR):
         return {SAME_PIXELS: "same pixels", PAIR: "RAW and its JPEG"}[found.kind], ""
-    return found.kind, found.detail.words
+    return found.kind, found.detail.words_of("a" if match.content_id == found.a else "b")
 
 
 def alike(score: float, threshold: float, kind: str = "") -> str:
