@@ -42,10 +42,10 @@ LEAST_RUN: Final = 0.3
 """Least sum of half that share and the share of the whole frame that it runs through."""
 SIDES: Final = 0.15
 """Least width and height of a picture of its own, as a share of the frame's."""
-LEAST_AREA: Final = 0.05
-MOST_AREA: Final = 0.97
+LEAST_AREA: Final = 0.1
+MOST_AREA: Final = 0.8
 """Shares of the frame's area."""
-LEAST: Final = 0.5
+LEAST: Final = 0.6
 """Share of a side along which an edge runs, at least."""
 SUPPORT: Final = 0.7
 """The same, on average over the sides that are not the frame's own: between bars."""
