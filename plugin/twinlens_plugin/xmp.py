@@ -24,7 +24,7 @@ from types import TracebackType
 from typing import IO, Any, Self
 
 from twinlens_plugin.errors import ExiftoolError
-from twinlens_plugin.keywords import HIERARCHY
+from twinlens_plugin.keywords import HIERARCHY, is_ours, words
 
 REJECTED = -1
 
@@ -41,6 +41,7 @@ _READ = (
     "-IPTC:Caption-Abstract",
     "-XMP-xmp:Label",
     "-XMP-digiKam:PickLabel",
+    "-XMP-digiKam:ColorLabel",
 )
 
 Changes = dict[str, str | int | list[str] | None]
@@ -64,6 +65,13 @@ class Notes:
     def with_keyword(self, levels: str) -> Notes:
         """Return these notes with one more hierarchical keyword, and its last level as a flat one."""
         return self.union(Notes((levels.rpartition(HIERARCHY)[2],), (levels,)))
+
+    def without_ours(self, root: str) -> Notes:
+        """Return these notes without the keywords of twinlens: they are of one photo alone."""
+        others = [word for word in self.hierarchical if not is_ours(word, root)]
+        ours = words({*self.hierarchical} - {*others}) - words(others)
+        flat = [word for word in self.keywords if word not in ours]
+        return replace(self, keywords=tuple(flat), hierarchical=tuple(others))
 
     def union(self, other: Notes) -> Notes:
         """Return what both say: all keywords and captions, and the higher rating.
@@ -91,14 +99,20 @@ class Notes:
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """What a photographer marked a photo with, beside its rating."""
+    """What a sidecar says of a photo in the words of one program or another."""
 
     label: str | None = None
     """``xmp:Label``: Red, Green, or any word."""
+    colour: int = 0
+    """``digiKam:ColorLabel``: 0 none, 1 to 9."""
     pick: int = 0
     """``digiKam:PickLabel``: 0 none, 1 rejected, 2 pending, 3 accepted."""
-    digikam: bool = False
-    """Whether there is digiKam's own list of tags, beside which digiKam looks at no other."""
+    rated: bool = False
+    """Whether there is a rating, be it 0."""
+    levels: tuple[str, ...] | None = None
+    """``lr:hierarchicalSubject``; None where there is none."""
+    digikam: tuple[str, ...] | None = None
+    """digiKam's own list of tags, beside which digiKam looks at no other; None where there is none."""
 
 
 class Exiftool:
@@ -170,7 +184,7 @@ class Exiftool:
         Raises ExiftoolError where exiftool refuses it.
         """
         known, marks = self.read_sidecar(former) if former is not None else (Notes(), Marks())
-        changes = added(known, notes, digikam=marks.digikam)
+        changes = added(known, notes, digikam=marks.digikam is not None)
         return self.change(former, changes) if changes else former or b""
 
     def change(self, former: bytes | None, changes: Changes) -> bytes:
@@ -274,12 +288,19 @@ def _notes(found: dict[str, Any]) -> Notes:
 
 
 def _marks(found: dict[str, Any]) -> Marks:
-    pick = str(found.get("PickLabel", ""))
     return Marks(
         str(found["Label"]) if found.get("Label") else None,
-        int(pick) if pick.isdigit() else 0,
-        "TagsList" in found,
+        _number(found, "ColorLabel"),
+        _number(found, "PickLabel"),
+        "Rating" in found,
+        tuple(_list(found, "HierarchicalSubject")) or None,
+        tuple(_list(found, "TagsList")) if "TagsList" in found else None,
     )
+
+
+def _number(found: dict[str, Any], key: str) -> int:
+    said = str(found.get(key, ""))
+    return int(said) if said.isdecimal() else 0
 
 
 def _list(found: dict[str, Any], key: str) -> list[str]:

@@ -150,6 +150,67 @@ def test_clear_takes_out_what_tag_wrote(built: Built, pair: tuple[Path, Path], t
     assert state(built.photos) == before
 
 
+@pytest.mark.parametrize(
+    "marks",
+    [
+        ("-XMP-dc:Subject=keeper", "-XMP-dc:Subject=spare"),
+        ("-XMP-dc:Subject=sea", "-XMP-dc:Subject=sand"),
+        ("-XMP-lr:HierarchicalSubject=music|AC/DC", "-XMP-dc:Subject=AC/DC"),
+        ("-XMP-digiKam:PickLabel=1", "-XMP-xmp:Rating=4"),
+        ("-XMP-digiKam:PickLabel=3", "-XMP-digiKam:ColorLabel=5"),
+        ("-XMP-xmp:Rating=0",),
+    ],
+    ids=["words", "flat", "slash", "rejected", "picked", "unrated"],
+)
+def test_what_a_sidecar_said_before_is_what_it_says_when_cleared(
+    pair: tuple[Path, Path], twinlens: Cli, marks: tuple[str, ...]
+):
+    """Marks and keywords that look like ours, and lists of one program that another has not."""
+    for photo in pair:
+        sidecar(photo).write_bytes(DARKTABLE)
+        tagged(sidecar(photo), "-XMP-dc:Subject=", "-XMP-xmp:Rating=")
+        tagged(sidecar(photo), *(() if "DC" in str(marks) else ("-XMP-digiKam:TagsList=",)), *marks)
+    before = [tags(sidecar(photo)) for photo in pair]
+    twinlens("tag", *ALL, "--yes")
+    twinlens("decide", "--keep", pair[1], *pair)  # parts are exchanged
+    twinlens("tag", *ALL, "--yes")
+    twinlens("tag", "--clear", "--yes")
+    assert [tags(sidecar(photo)) for photo in pair] == before
+
+
+def test_a_list_that_is_made_hides_no_keyword(pair: tuple[Path, Path], twinlens: Cli):
+    """Where there is a list of Lightroom's, darktable and digiKam look at no flat keyword (4.2.1)."""
+    tagged(sidecar(pair[0]), "-XMP-dc:Subject=sea")
+    twinlens("tag", "--yes")
+    assert tags(sidecar(pair[0]))["HierarchicalSubject"][0] == "sea"
+    tagged(sidecar(pair[0]), "-XMP-lr:HierarchicalSubject+=places|Rome")
+    twinlens("tag", "--clear", "--yes")
+    assert tags(sidecar(pair[0]))["HierarchicalSubject"] == ["sea", "places|Rome"]
+
+
+def test_a_colour_that_somebody_gave_in_digikam_stays(pair: tuple[Path, Path], twinlens: Cli):
+    """Though there is no label for other programs."""
+    tagged(sidecar(pair[1]), "-XMP-digiKam:ColorLabel=5")
+    twinlens("tag", *ALL, "--yes")
+    found = tags(sidecar(pair[1]))
+    assert found["ColorLabel"] == 5
+    assert "Label" not in found
+
+
+def test_tags_are_not_merged_into_the_keeper(built: Built, pair: tuple[Path, Path], twinlens: Cli):
+    """That the other one is spare is said of the other one; its own keywords come over."""
+    keeper, spare = pair
+    sidecar(spare).write_bytes(DARKTABLE)
+    twinlens("tag", *ALL, "--yes")
+    plan = built.photos.parent / "plan.json"
+    twinlens("duplicates", "--plan", plan)
+    twinlens("apply", plan, "--merge-metadata", "--yes")
+    assert not spare.exists()
+    found = tags(sidecar(keeper))
+    assert "sea" in found["Subject"]
+    assert "spare" not in str(found)
+
+
 def test_clear_is_for_a_folder_or_for_one_field(
     built: Built, pair: tuple[Path, Path], twinlens: Cli
 ):

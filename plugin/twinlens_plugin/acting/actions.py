@@ -182,7 +182,8 @@ class Maker:
     def _merge(self, photo: bytes, keeper: bytes, roots: tuple[Root, Root]) -> list[Step]:
         assert self._exiftool is not None
         own = self._exiftool.read_all([*self._sidecars(keeper), keeper])
-        notes = self._exiftool.read_all([*self._sidecars(photo), photo])
+        theirs = self._exiftool.read_all([*self._sidecars(photo), photo])
+        notes = theirs.without_ours(self._order.keyword_root)
         mine, others = _folders(keeper, roots[1]), _folders(photo, roots[0])
         if others and others != mine:
             levels = (self._order.keyword_root, "folders", *others)
@@ -207,7 +208,7 @@ class Maker:
         assert self._exiftool is not None
         former = content_of(path)
         if former is None:
-            known, marks = self._exiftool.read(photo), Marks()
+            known, marks = self._exiftool.read(photo), Marks()  # nothing: it is all made anew
         else:
             known, marks = self._exiftool.read_sidecar(former)
         changes, gave = self._tagger.changes(path, known, marks, wanted)

@@ -47,6 +47,6 @@ def _tagged(sidecar: bytes, settings: Settings, former: Former) -> bool:
     said = sidecars.read(sidecar)
     if said is None:
         return False
-    if sidecar in former.ratings or sidecar in former.labelled:
+    if sidecar in former.rejected or sidecar in former.labelled:
         return True
     return any(is_ours(keyword, settings.keyword_root) for keyword in said.hierarchical)

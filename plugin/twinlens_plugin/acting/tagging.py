@@ -1,9 +1,9 @@
 """What tagging makes of a sidecar: keywords, a rating, a label.
 
-1. Keywords are exchanged: those that twinlens gave before go, those of now come, all others stay.
-2. What could go is rejected; a photo that stays is never given a rating. 3. A label is given where
-there is none: one that somebody gave stays. 4. When a photo is no longer to spare, or is cleared, it
-gets the rating and the label back that it had, as the journal knows them.
+1. Keywords are exchanged: those that twinlens gave before go, those of now come, all others stay, in
+each list of keywords as they were. 2. What could go is rejected; a photo that stays is never given a
+rating. 3. A label is given where there is none: one that somebody gave stays. 4. When a photo is no
+longer to spare, or is cleared, it gets back what it had, as the journal knows it.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from twinlens_plugin.acting.journal import Run
 from twinlens_plugin.acting.steps import Remove, Write
@@ -54,17 +55,34 @@ class Tags:
 
 
 Gave = Mapping[str, object]
-"""What a write gave of rating and label, for the journal: ``now`` and, of ratings, ``before``."""
+"""What a write gave, by field, for the journal: what is ours there now, and what was before."""
+
+
+class Rejected(NamedTuple):
+    """A rejection of ours."""
+
+    before: int | None
+    """The rating that it replaced; None where there was none."""
+    pick: bool
+    """Whether digiKam's flag is ours, too."""
+
+
+class Added(NamedTuple):
+    """What the keywords of a sidecar were before ours came to them."""
+
+    own: frozenset[str] = frozenset()
+    """Flat keywords that are levels of ours and were there: a goalkeeper is a keeper as well."""
+    list_made: bool = False
+    """Whether there was no list of hierarchical keywords."""
 
 
 class Former:
-    """What twinlens rejected and labelled, by its journals, and which ratings that replaced."""
+    """What twinlens gave photos, by its journals, and what that replaced. By the path of sidecars."""
 
     def __init__(self, runs: Sequence[Run] = ()) -> None:
-        self.ratings: dict[bytes, int | None] = {}
-        """Of rejected photos, by sidecar: the rating before."""
+        self.rejected: dict[bytes, Rejected] = {}
         self.labelled: set[bytes] = set()
-        """Sidecars with a label of ours."""
+        self.added: dict[bytes, Added] = {}
         for run in runs:  # oldest first
             for entry in run.entries.values():
                 if entry.finished:
@@ -74,15 +92,18 @@ class Former:
 
     def _take(self, write: Write | Remove) -> None:
         match write.gave.get(Field.RATING):
-            case {"now": int(now), "before": before} if now == REJECTED:
-                self.ratings[write.path] = before
+            case {"now": int(now), "before": before, **more} if now == REJECTED:
+                self.rejected[write.path] = Rejected(before, bool(more.get("pick", True)))
             case {"now": _}:
-                self.ratings.pop(write.path, None)
+                self.rejected.pop(write.path, None)
         match write.gave.get(Field.LABEL):
             case {"now": None}:
                 self.labelled.discard(write.path)
             case {"now": _}:
                 self.labelled.add(write.path)
+        match write.gave.get(Field.KEYWORDS):
+            case {"own": list(own), "list_made": bool(made)}:
+                self.added[write.path] = Added(frozenset(own), made)
 
 
 def tags_of(photo: PlannedPhoto, group: PlannedGroup, root: str) -> Tags:
@@ -112,55 +133,99 @@ class Tagger:
         changes: Changes = {}
         gave: dict[str, object] = {}
         if Field.KEYWORDS in self._fields:
-            changes |= self._keywords(known, marks, wanted)
+            changes |= self._keywords(path, known, marks, wanted, gave)
         if Field.RATING in self._fields:
             changes |= self._rating(path, known, marks, wanted, gave)
         if Field.LABEL in self._fields:
             changes |= self._label(path, marks, wanted, gave)
         return changes, gave
 
-    def _keywords(self, known: Notes, marks: Marks, wanted: Tags) -> Changes:
-        others = [word for word in known.hierarchical if not is_ours(word, self._root)]
-        gone = [
-            word
-            for word in known.hierarchical
-            if is_ours(word, self._root) and word not in wanted.keywords
-        ]
-        new = [word for word in wanted.keywords if word not in known.hierarchical]
+    def _keywords(
+        self, path: bytes, known: Notes, marks: Marks, wanted: Tags, gave: dict[str, object]
+    ) -> Changes:
+        ours = {word for word in known.hierarchical if self._is_ours(word)}
+        before = self._added(path, known, marks, wanted, ours)
+        changes = self._lists(known, marks, wanted, before)
+        stale = words(ours - {*wanted.keywords}) - words(wanted.keywords) - before.own
+        stale -= words({*known.hierarchical} - ours)
         last = [word.rpartition(HIERARCHY)[2] for word in wanted.keywords]
-        stale = words(gone) - words([*others, *wanted.keywords])
         flat = [word for word in known.keywords if word not in stale]
         flat += [word for word in last if word not in flat]
-        changes: Changes = {}
-        if gone or new:
-            levels = [*others, *wanted.keywords]
-            changes["XMP-lr:HierarchicalSubject"] = levels or None
-            if marks.digikam:
-                slashed = [word.replace(HIERARCHY, "/") for word in levels]
-                changes["XMP-digiKam:TagsList"] = slashed or None
         if tuple(flat) != known.keywords:
             changes["XMP-dc:Subject"] = flat or None
+        if changes and before != self._former.added.get(path, Added()):
+            gave[Field.KEYWORDS] = {"own": sorted(before.own), "list_made": before.list_made}
         return changes
+
+    def _added(
+        self, path: bytes, known: Notes, marks: Marks, wanted: Tags, ours: set[str]
+    ) -> Added:
+        """Return what was there before any keyword of ours."""
+        earlier = self._former.added.get(path, Added()) if ours else Added()
+        own = words(wanted.keywords) & {*known.keywords} - words(ours)
+        return Added(earlier.own | own, earlier.list_made or marks.levels is None)
+
+    def _lists(self, known: Notes, marks: Marks, wanted: Tags, before: Added) -> Changes:
+        """Return the changes of Lightroom's list and, where there is one, of digiKam's.
+
+        With a list of Lightroom's, darktable looks at no flat keyword: one that is made has those, too.
+        """
+        changes: Changes = {}
+        tags = [tag for tag in marks.digikam or () if not self._is_ours(_levels(tag))]
+        if marks.levels is None:
+            others = _all_levels(
+                [w for w in known.hierarchical if not self._is_ours(w)], known, wanted
+            )
+        else:
+            others = [word for word in marks.levels if not self._is_ours(word)]
+            elsewhere = _all_levels([*map(_levels, tags)], known, wanted)
+            if not wanted.keywords and before.list_made and {*others} <= {*elsewhere}:
+                others = []
+        new = (*others, *wanted.keywords)
+        if {*new} != {*(marks.levels or ())}:
+            changes["XMP-lr:HierarchicalSubject"] = [*new] or None
+        if marks.digikam is not None:
+            tags += [word.replace(HIERARCHY, "/") for word in wanted.keywords]
+            if {*tags} != {*marks.digikam}:
+                changes["XMP-digiKam:TagsList"] = tags or None
+        return changes
+
+    def _is_ours(self, word: str) -> bool:
+        return is_ours(word, self._root)
 
     def _rating(
         self, path: bytes, known: Notes, marks: Marks, wanted: Tags, gave: dict[str, object]
     ) -> Changes:
         if wanted.rejected and known.rating != REJECTED:
-            gave[Field.RATING] = {"now": REJECTED, "before": known.rating}
+            before = 0 if known.rating is None and marks.rated else known.rating
+            gave[Field.RATING] = {"now": REJECTED, "before": before, "pick": not marks.pick}
             pick: Changes = {} if marks.pick else {"XMP-digiKam:PickLabel": _DIGIKAM_REJECTED}
             return {"XMP-xmp:Rating": REJECTED, **pick}
-        ours = known.rating == REJECTED and path in self._former.ratings
-        if wanted.rejected or not ours:
+        former = self._former.rejected.get(path)
+        if wanted.rejected or former is None or known.rating != REJECTED:
             return {}
-        before = self._former.ratings[path]
-        gave[Field.RATING] = {"now": before}
-        picked = marks.pick == _DIGIKAM_REJECTED
-        return {"XMP-xmp:Rating": before, **({"XMP-digiKam:PickLabel": None} if picked else {})}
+        gave[Field.RATING] = {"now": former.before}
+        picked = former.pick and marks.pick == _DIGIKAM_REJECTED
+        return {
+            "XMP-xmp:Rating": former.before,
+            **({"XMP-digiKam:PickLabel": None} if picked else {}),
+        }
 
     def _label(self, path: bytes, marks: Marks, wanted: Tags, gave: dict[str, object]) -> Changes:
         ours = path in self._former.labelled and marks.label in LABELS.values()
-        if marks.label == wanted.label or (marks.label and not ours):
+        if marks.label == wanted.label or ((marks.label or marks.colour) and not ours):
             return {}
         gave[Field.LABEL] = {"now": wanted.label}
         colour = _DIGIKAM_COLOURS[wanted.label] if wanted.label else None
         return {"XMP-xmp:Label": wanted.label, "XMP-digiKam:ColorLabel": colour}
+
+
+def _all_levels(levels: list[str], known: Notes, wanted: Tags) -> list[str]:
+    """Return hierarchical keywords, and flat ones that are no level of these nor of those wanted."""
+    there = words([*levels, *wanted.keywords])
+    return [*levels, *(word for word in known.keywords if word not in there)]
+
+
+def _levels(tag: str) -> str:
+    """Return a tag of digiKam's as the others write it."""
+    return tag.replace("/", HIERARCHY)
