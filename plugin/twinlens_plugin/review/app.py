@@ -43,14 +43,11 @@ def create_app(state: State) -> ASGIApp:
             await anyio.to_thread.run_sync(state.close)
 
     static = Mount("/static", _Static(directory=HERE / "static"), name="static")
-    return Guard(
-        Starlette(
-            routes=[*_routes(state), static],
-            exception_handlers=handlers(),
-            lifespan=lifespan,
-        ),
-        state,
+    app = Starlette(
+        routes=[*_routes(state), static], exception_handlers=handlers(), lifespan=lifespan
     )
+    app.state.templates = state.templates  # for errors, which have no other way to them
+    return Guard(app, state)
 
 
 class _Static(StaticFiles):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
-from urllib.parse import parse_qsl
 
 from twinlens.catalogue import Catalogue
 from twinlens_plugin.groups import Group
@@ -13,7 +12,7 @@ from twinlens_plugin.planning import planned
 from twinlens_plugin.plans import PlannedGroup
 from twinlens_plugin.relations import Cursor, Duplicates
 from twinlens_plugin.review.drafts import Drafts, plan_id
-from twinlens_plugin.review.groups import Query, wanted_by
+from twinlens_plugin.review.groups import Query, parsed, wanted_by
 from twinlens_plugin.review.jobs import Jobs
 from twinlens_plugin.review.problems import Refused
 from twinlens_plugin.review.runs import Runs
@@ -101,12 +100,7 @@ def _references(wanted: Wanted) -> tuple[bytes, ...]:
 def _query(text: object) -> Query:
     if not isinstance(text, str):
         raise Refused("filters: must be as in the address of the list.")
-    return parse_qsl(
-        text.removeprefix("?"),
-        keep_blank_values=True,
-        errors="surrogateescape",
-        max_num_fields=500,
-    )
+    return parsed(text.removeprefix("?"))
 
 
 def _entries(given: object) -> list[tuple[str, str, str]]:

@@ -73,7 +73,11 @@ def routes(state: State) -> list[Route]:
 
 def query_of(request: Request) -> Query:
     """Return the names and values of an address, bytes that are no UTF-8 among them."""
-    query = request.scope["query_string"].decode("latin-1")
+    return parsed(request.scope["query_string"].decode("latin-1"))
+
+
+def parsed(query: str) -> Query:
+    """Return the names and values of a query. Raises Refused."""
     try:
         return parse_qsl(
             query, keep_blank_values=True, errors="surrogateescape", max_num_fields=500

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Mapping
 from typing import Any, Final
@@ -32,17 +33,47 @@ class Refused(TwinlensError):  # noqa: N818  an answer rather than a mishap
 
 
 def answer(request: Request, text: str, status: int) -> Response:
-    """Return one line, as JSON or as text."""
+    """Return one line: as JSON to programs; to people as text, or as a page where they came in."""
     if "text/html" not in request.headers.get("accept", "") or request.method == "POST":
         return JSONResponse({"error": text}, status)
-    return PlainTextResponse(text + "\n", status)
+    templates = getattr(request.app.state, "templates", None) if "app" in request.scope else None
+    if (
+        templates is None or "x-twinlens" in request.headers
+    ):  # a piece of a page, asked for by script
+        return PlainTextResponse(text + "\n", status)
+    page: Response = templates.TemplateResponse(
+        request, "problem.html", {"text": text}, status_code=status
+    )
+    return page
+
+
+_FIELDS: Final = {
+    "--kind": "What they are",
+    "--under": "In folder",
+    "--since": "New since",
+    "--min-win": "Wins back at least",
+    "--min-score": "At least this sure",
+    "--rotated": "Turned or mirrored",
+}
+"""What the page calls options."""
+
+_WORDS: Final = (
+    (r"is not in the range (\S+?)<=x<=(\S+?)\.?$", r"must be from \1 to \2."),
+    (r"is not in the range x>=(\S+?)\.?$", r"must be at least \1."),
+    (r"is not a valid (float|integer)( range)?\.?$", "is no number."),
+)
+"""What click says of numbers, and what people understand."""
 
 
 def told(error: Exception) -> str:
-    """Return what is wrong in one line, without hints for the command line."""
-    if isinstance(error, click.ClickException):
-        return " ".join(error.format_message().split()).removeprefix("Invalid value for ")
-    return one_line(error)
+    """Return what is wrong in one line, in the page's words rather than those of the command line."""
+    if not isinstance(error, click.ClickException):
+        return one_line(error)
+    text = " ".join(error.format_message().split()).removeprefix("Invalid value for ")
+    text = re.sub(r"'?(--[a-z-]+)'?", lambda found: _FIELDS.get(found[1], found[1]), text, count=1)
+    for theirs, ours in _WORDS:
+        text = re.sub(theirs, ours, text)
+    return text
 
 
 def handlers() -> Mapping[Any, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import os
 import re
@@ -102,16 +103,16 @@ def test_filters_left_empty_say_nothing(client: Client):
 BAD = {
     "kind=none": "'none' is no kind. Known: identical, same-pixels, copy, edit, burst, similar.",
     "kind=pair": "'pair' is no kind.",
-    "min-score=2": "is not in the range 0<=x<=1",
-    "min-score=x": "'x' is not a valid float",
-    "min-win=-1": "-1.0 is not in the range x>=0",
-    "since=someday": "'someday' is no date. Write 2026-05-01, or 7d for a week ago.",
+    "min-score=2": "At least this sure: 2.0 must be from 0 to 1.",
+    "min-score=x": "At least this sure: 'x' is no number.",
+    "min-win=-1": "Wins back at least: -1.0 must be at least 0.",
+    "since=someday": "New since: 'someday' is no date. Write 2026-05-01, or 7d for a week ago.",
     "under=/nowhere-at-all": "/nowhere-at-all: not watched.",
     "under=%00": "no name of a folder holds a NUL",
     "under=%ff": "not watched",
     "against=/tmp": "--against DIR needs --under DIR: what is to be compared with it?",
     "keep=prettiest": "prettiest",
-    "min-score=--help": "'--help' is not a valid float",
+    "min-score=--help": "At least this sure: '--help' is no number.",
 }
 
 
@@ -123,11 +124,34 @@ def test_filters_that_cannot_be_understood(client: Client, query: str):
     line = piece.json()["error"]
     assert BAD[query] in line
     assert "\n" not in line
-    assert "--help" not in line.removeprefix("'--min-score': '--help'")
+    assert "--help" not in line.removeprefix("At least this sure: '--help'")
     page = client.get(f"/?{query}", headers={"Accept": "text/html"})
     assert page.status_code == 400
     assert named(page.text) == []
     assert 'role="alert"' in page.text
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "said"),
+    [
+        ("/nowhere", 404, "There is no such page."),
+        ("/plans/0123456789abcdef", 404, "There is no such plan (any more)."),
+        ("/compare?a=1&amp;b=&lt;b&gt;", 400, "&lt;b&gt;"),
+        ("/photos/999999/full", 404, "There is no such photo in the library."),
+    ],
+)
+def test_what_cannot_be_shown_is_said_within_the_page(
+    client: Client, path: str, status: int, said: str
+):
+    """With the way back to the groups; scripts, which ask for a piece of a page, get the line alone."""
+    path = html.unescape(path)
+    page = client.get(path, headers={"Accept": "text/html,*/*"})
+    assert page.status_code == status
+    assert said in page.text
+    assert 'href="/">Back to the groups' in page.text
+    piece = client.get(path, headers={"Accept": "text/html", "X-Twinlens": "1"})
+    assert piece.headers["content-type"].startswith("text/plain")
+    assert client.get(path).json()["error"]
 
 
 @pytest.mark.parametrize("query", ["after=x", "after=1-2", "n=0", "n=201", "n=x", "n=1e3", "n="])
