@@ -43,6 +43,20 @@ def plan(built: Built, shots: dict[str, Path]) -> Path:
     return plan_of(built, planned_group("g", shots["best"], shots["small"], shots["tiny"]))[0]
 
 
+@pytest.mark.parametrize("unset", ["", "relative"])
+def test_the_trash_is_in_the_home_where_its_folder_is_no_path(
+    plan: Path, shots: dict[str, Path], twinlens: Cli, home: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unset: str,
+):  # fmt: skip
+    """By the XDG base directory specification an empty or relative one counts as unset."""
+    monkeypatch.setenv("XDG_DATA_HOME", unset)
+    monkeypatch.chdir(tmp_path)
+    assert twinlens("apply", plan, "--yes").exit_code == 0
+    assert (home / ".local/share/Trash/files/small.jpg").exists()
+    assert twinlens("undo").exit_code == 0
+    assert shots["small"].read_bytes() == b"y" * 500
+
+
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("action", ["move", "trash", "hardlink", "tag", "clear", "trash+merge"])
 def test_nothing_is_lost_when_killed_at_any_step(action: str):

@@ -62,6 +62,9 @@ class Mark:
 
 def put(path: bytes) -> None:
     """Move a file to the trash. Raises OSError, ActingError where there is none for it."""
+    # When imported, Send2Trash takes an empty or relative XDG_DATA_HOME as it is: the trash would be
+    # in the folder that we happen to be in.
+    os.environb[b"XDG_DATA_HOME"] = _data_home()
     import send2trash
 
     try:
@@ -177,7 +180,9 @@ def _trashes(path: bytes) -> Iterator[bytes]:
 
 
 def _data_home() -> bytes:
-    return os.environb.get(b"XDG_DATA_HOME") or os.path.expanduser(b"~/.local/share")
+    """Return the folder that has the home trash; a path that is not absolute counts as unset."""
+    named = os.environb.get(b"XDG_DATA_HOME", b"")
+    return named if os.path.isabs(named) else os.path.expanduser(b"~/.local/share")
 
 
 def _mount_point(folder: bytes) -> bytes:
