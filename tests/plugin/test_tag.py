@@ -244,6 +244,30 @@ def test_a_photo_that_is_no_longer_to_spare_gets_its_rating_back(
     assert "spare" not in now[spare]["Subject"]
 
 
+def test_a_photo_that_is_in_no_group_any_more_is_cleared(
+    built: Built, pair: tuple[Path, Path], twinlens: Cli
+):
+    """Else a photo that somebody decided to keep is still spare and rejected in the photo manager."""
+    keeper, spare = pair
+    sidecar(spare).write_bytes(DARKTABLE)
+    before = state(built.photos)
+    twinlens("tag", *ALL, "--yes")
+    twinlens("decide", "--not-duplicates", *pair)
+    tagged_state = state(built.photos)
+    twinlens("tag", "--kind", "burst", "--yes")
+    twinlens("tag", "--limit", 1, "--yes")
+    assert state(built.photos) == tagged_state  # not all groups were looked at
+    assert f"would clear  {sidecar(spare)}" in twinlens("tag").stdout
+    outcome, _, _ = twinlens.json("tag", "--yes")
+    assert (outcome["keeper"], outcome["group"]) == (None, None)
+    assert not sidecar(keeper).exists()
+    assert tags(sidecar(spare))["Rating"] == 3
+    assert "There is nothing to do." in twinlens("tag").stdout
+    twinlens("undo")
+    twinlens("undo")
+    assert state(built.photos) == before
+
+
 def test_tags_of_a_group_that_is_another_now_are_exchanged(
     built: Built, pair: tuple[Path, Path], twinlens: Cli
 ):

@@ -82,7 +82,11 @@ class Maker:
     ) -> None:
         self._order = order
         self._exiftool = exiftool
-        self._tagger = Tagger(order.fields, order.keyword_root, former or Former())
+        former = former or Former()
+        self._tagger = Tagger(order.fields, order.keyword_root, former)
+        # Of a photo that is in no group any more nothing is true, whatever was asked for.
+        fields = order.fields if order.clear else frozenset(Field)
+        self._clearer = Tagger(fields, order.keyword_root, former)
         self._run = run
         self._steps = 0
 
@@ -111,8 +115,7 @@ class Maker:
 
         Or, to clear, what takes that out again. Raises AlreadyError where there is nothing to do.
         """
-        root = self._order.keyword_root
-        wanted = Tags() if self._order.clear else tags_of(photo, group, root)
+        wanted = tags_of(photo, group, self._order.keyword_root)
         steps = [
             step
             for path in self._writable_sidecars(photo.path)
@@ -211,7 +214,8 @@ class Maker:
             known, marks = self._exiftool.read(photo), Marks()  # nothing: it is all made anew
         else:
             known, marks = self._exiftool.read_sidecar(former)
-        changes, gave = self._tagger.changes(path, known, marks, wanted)
+        tagger = self._tagger if wanted.keywords else self._clearer
+        changes, gave = tagger.changes(path, known, marks, wanted)
         if not changes:
             return
         if former is None:  # it says as well what the photo does: see _add

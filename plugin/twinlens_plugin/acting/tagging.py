@@ -37,6 +37,10 @@ _DIGIKAM_REJECTED = 1
 """``digiKam:PickLabel``: 0 none, 1 rejected, 2 pending, 3 accepted."""
 
 
+NO_GROUP = "none"
+"""The kind of what is no group: a photo to clear."""
+
+
 class Field(enum.StrEnum):
     """What can be written of a photo."""
 
@@ -83,9 +87,13 @@ class Former:
         self.rejected: dict[bytes, Rejected] = {}
         self.labelled: set[bytes] = set()
         self.added: dict[bytes, Added] = {}
+        self.photos: set[bytes] = set()
+        """Photos that were tagged, or cleared since."""
         for run in runs:  # oldest first
             for entry in run.entries.values():
                 if entry.finished:
+                    if entry.action == "tag":
+                        self.photos.add(entry.path)
                     for step in entry.steps:
                         if isinstance(step, Write | Remove):
                             self._take(step)
@@ -111,6 +119,8 @@ def tags_of(photo: PlannedPhoto, group: PlannedGroup, root: str) -> Tags:
 
     Where nothing of the group can go, it says no more than that they belong together.
     """
+    if group.kind == NO_GROUP:
+        return Tags()
     keyword = group_keyword(root, group.kind, group.name)
     if not group.removals:
         return Tags((keyword,))

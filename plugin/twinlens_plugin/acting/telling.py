@@ -8,13 +8,14 @@ from twinlens_plugin import output
 from twinlens_plugin.acting.actions import Action, Order
 from twinlens_plugin.acting.applying import Outcome
 from twinlens_plugin.acting.records import paths_as_json
+from twinlens_plugin.acting.tagging import NO_GROUP
 
 STATES = ("done", "would", "already", "skipped", "failed")
 
 
 def as_json(outcome: Outcome, order: Order) -> dict[str, object]:
     """Return one outcome as ``apply --json`` and ``tag --json`` print it."""
-    group = None if order.clear else outcome.group
+    group = None if outcome.group.kind == NO_GROUP else outcome.group
     return {
         **output.json_path(outcome.photo.path),
         **(output.json_path(group.keeper.path, "keeper") if group else {"keeper": None}),
@@ -31,8 +32,8 @@ def as_text(outcome: Outcome, order: Order) -> Iterator[str]:
     """Yield the line of a photo, or one for each of its sidecars."""
     would = "would " if outcome.state == "would" else ""
     if order.action is Action.TAG:
-        verb = "clear" if order.clear else "tag"
-        part = "" if order.clear else f"  ({_part(outcome)})"
+        clear = outcome.group.kind == NO_GROUP
+        verb, part = ("clear", "") if clear else ("tag", f"  ({_part(outcome)})")
         for path in outcome.sidecars:
             yield f"{would}{verb}  {output.shown(path)}{part}"
         return

@@ -12,7 +12,7 @@ from click.shell_completion import CompletionItem
 from twinlens.catalogue import Catalogue
 from twinlens_plugin.acting import running
 from twinlens_plugin.acting.actions import Action, Order
-from twinlens_plugin.acting.clearing import tagged_photos
+from twinlens_plugin.acting.clearing import tagged_photos, ungrouped_photos
 from twinlens_plugin.acting.journal import read_runs
 from twinlens_plugin.acting.tagging import Field, Former
 from twinlens_plugin.completing import with_commas
@@ -92,7 +92,8 @@ def command(
     keywords: twinlens|duplicates|GROUP, twinlens|keeper and twinlens|spare. rating: what could go is
     rejected (-1). label: Green to keep, Red to spare, where there is none. Sidecars that are there are
     added to, photos are never written to, and `twinlens undo` brings everything back. What twinlens
-    wrote before and is no longer so is exchanged. With FOLDERs or PHOTOs: only groups that have a photo
+    wrote before and is no longer so is exchanged, and goes from photos that are in no group any more
+    (a run with filters does not look for those). With FOLDERs or PHOTOs: only groups that have a photo
     below one of them, or one of them. It needs exiftool.
 
     Example:
@@ -117,7 +118,10 @@ def command(
         if clear:
             plan = functools.partial(_plan_to_clear, session, catalogue, asked)
         else:
-            plan = functools.partial(_plan_to_tag, session, catalogue, asked, limit)
+            every = _given(context) is None
+            plan = functools.partial(
+                _plan_to_tag, session, catalogue, asked, limit, every_group=every
+            )
         if not yes:
             return running.dry_run(session, catalogue, plan(), order)
         told = {"with": sorted(order.fields), "clear": clear}
@@ -129,9 +133,15 @@ def _plan_to_tag(
     catalogue: Catalogue,
     wanted: Wanted,
     limit: int | None,
+    *,
+    every_group: bool,
 ) -> Plan:
+    """``every_group``: no filter leaves any out, so that a photo in none of these is in no group."""
     found = itertools.islice(Duplicates(catalogue, session.settings, wanted), limit)
-    groups = planned((item.group for item in found), whole=True)
+    groups = list(planned((item.group for item in found), whole=True))
+    if every_group:
+        former = Former(read_runs(session.library))
+        groups += ungrouped_photos(catalogue, session.settings, former, wanted, groups)
     references = (*wanted.references, *wanted.against)
     return new_plan(catalogue.meta("catalogue_id") or "", groups, references)
 

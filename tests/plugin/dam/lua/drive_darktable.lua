@@ -57,8 +57,9 @@ local function use()
   wait_until("the selection", function() return #dt.gui.selection() == 3 end)
   log("selected", names(dt.gui.selection()))
 
-  press("group duplicates")
   wait_until("the group", function()
+    press("group duplicates") -- "still busy" until the selection has said what it did
+    dt.control.sleep(500)
     return image("twin.jpg").group_leader.filename == "best.jpg"
       and image("small.jpg").group_leader.filename == "best.jpg"
   end)
