@@ -40,6 +40,8 @@ _OPPOSITE: Final = {
     "darker": "brighter",
     "more contrast": "less contrast",
     "less contrast": "more contrast",
+    "less colour": "more colour",
+    "more colour": "less colour",
 }
 
 

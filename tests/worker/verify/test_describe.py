@@ -62,6 +62,25 @@ def test_grey():
     assert done(draw_scene(5), ImageOps.grayscale(draw_scene(5))) == {"grey": True, "greyed": "b"}
 
 
+def test_a_little_colour_is_colour():
+    """A brown chair on a white page has little of it, and is not itself without it."""
+    photo = Image.new("RGB", (640, 480), "white")
+    photo.paste(ImageOps.grayscale(draw_scene(8)).convert("RGB").crop((0, 0, 560, 400)), (40, 40))
+    photo.paste(draw_scene(9).crop((0, 0, 160, 200)), (200, 120))
+    assert done(photo, ImageOps.grayscale(photo)) == {"grey": True, "greyed": "b"}
+    assert done(ImageOps.grayscale(photo).convert("RGB"), photo) == {"grey": True, "greyed": "a"}
+
+
+def test_colour_taken_away_or_added_is_said_and_saving_takes_none():
+    """Half of the saturation is an edit; a small JPEG of low quality is none, nor is less light."""
+    photo = draw_scene(10)
+    pale = ImageEnhance.Color(photo).enhance(0.5)
+    assert "less colour" in done(photo, pale)["tone"]
+    assert "more colour" in done(pale, photo)["tone"]
+    assert done(photo, saved(photo.resize((160, 120)), 30)) == {"resized": 0.25}
+    assert "less colour" not in done(photo, ImageEnhance.Brightness(photo).enhance(0.6))["tone"]
+
+
 def test_tone_is_said_of_the_later_one():
     """Brighter or darker, by what b is against a."""
     photo = draw_scene(6)

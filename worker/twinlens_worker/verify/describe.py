@@ -28,7 +28,13 @@ COLOUR_BIN: Final = 16
 """Levels within which two colours are one."""
 GREY: Final = 5.0
 COLOURED: Final = 12.0
-"""Mean distance, in 255 levels, of a picture's largest and smallest channel."""
+"""Distance of the largest and the smallest channel, in 255 levels, that a twentieth of a picture's
+places exceeds. Not the mean: a brown chair on a white page has 7, and of 224 photos made grey 28 %
+had too little colour before to be told. Grey ones have 0."""
+PALER: Final = 0.7
+"""Share of the colour (mean distance of the channels, as the light leaves it) below which some was
+taken away. Of 896 re-saves, down to quality 30 or a quarter of each side, none kept less than 0.8; of
+224 photos at half their saturation none kept more than 0.57."""
 BRIGHTER: Final = 12.0
 CONTRAST: Final = 1.25
 
@@ -130,7 +136,8 @@ def _toned(a: Sketch, b: Sketch, found: Judgement) -> Done:
     first, second = _same_view(a, b, found.transform)
     if not len(first):
         return {}
-    colours = [float((one.max(axis=1) - one.min(axis=1)).mean()) for one in (first, second)]
+    chroma = [one.max(axis=1) - one.min(axis=1) for one in (first, second)]
+    colours = [float(np.percentile(one, 95)) for one in chroma]
     if min(colours) < GREY and max(colours) > COLOURED:
         return {"grey": True, "greyed": "a" if colours[0] < colours[1] else "b"}
     means, spreads = [one.mean() for one in (first, second)], [one.std() for one in (first, second)]
@@ -140,6 +147,9 @@ def _toned(a: Sketch, b: Sketch, found: Judgement) -> Done:
     contrast = spreads[1] / max(spreads[0], 1.0)
     if max(contrast, 1 / max(contrast, 0.01)) > CONTRAST:
         tone.append("more contrast" if contrast > 1 else "less contrast")
+    left = chroma[1].mean() * means[0] / max(chroma[0].mean() * means[1], 0.01)
+    if max(colours) > COLOURED and not PALER <= left <= 1 / PALER:
+        tone.append("less colour" if left < 1 else "more colour")
     hue = (second.mean(axis=0) - means[1]) - (first.mean(axis=0) - means[0])
     if float(np.abs(hue).max()) > BRIGHTER / 2:
         tone.append("other colours")
