@@ -24,7 +24,7 @@ from twinlens_plugin.review.desk import Desk
 from twinlens_plugin.review.draft import Draft
 from twinlens_plugin.review.drafts import Listed, plan_id
 from twinlens_plugin.review.jobs import Job, Progress
-from twinlens_plugin.review.problems import Refused
+from twinlens_plugin.review.problems import Refused, whole_number
 
 PROBLEMS_A_PAGE = 200
 
@@ -151,14 +151,10 @@ def _apply(desk: Desk, name: str, body: Mapping[str, Any]) -> Job:
 
 def refuse_unseen(draft: Draft, body: Mapping[str, Any]) -> None:
     """Raise Refused unless a request tells what the overview of this very revision showed."""
-    revision, photos = body.get("revision"), body.get("photos")
-    if not isinstance(revision, str) or not revision:
-        raise Refused("Nothing is removed before the overview of the plan was shown.", 428)
-    if revision != draft.revision:
-        raise Refused(
-            "This plan was changed since you saw it, in another window perhaps. Load the page again.",
-            409,
-        )
+    draft.refuse_stale(
+        body.get("revision"), "Nothing is removed before the overview of the plan was shown."
+    )
+    photos = body.get("photos")
     if type(photos) is not int or photos != draft.size.photos:
         raise Refused(
             f"You confirmed {photos} photos, and the plan is about {draft.size.photos:,}."
@@ -279,9 +275,7 @@ def _heading(job: Job, said: Mapping[str, Any]) -> str:
 
 def _start(request: Request) -> int:
     text = request.query_params.get("start", "0")
-    if not (text.isascii() and text.isdecimal() and len(text) < 10):
-        raise Refused(f"'{text}' is no number.")
-    return int(text)
+    return whole_number(text, f"'{text}' is no number.")
 
 
 # --- the list --------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from twinlens.media import is_photo_name
 from twinlens_plugin.output import shown
-from twinlens_plugin.review.problems import Refused
+from twinlens_plugin.review.problems import Refused, whole_number
 
 MOST: Final = 500
 """Photos shown at once; more of them nobody looks through."""
@@ -56,9 +56,7 @@ def limits(values: Mapping[str, str]) -> Limits:
 
 def photo_number(text: str) -> int:
     """Read a photo's number. Raises Refused."""
-    if not (text.isascii() and text.isdecimal() and len(text) < 19):
-        raise Refused(f"photo={text}: is no photo's number. Look for another.")
-    return int(text)
+    return whole_number(text, f"photo={text}: is no photo's number. Look for another.")
 
 
 def box(text: str) -> Box | None:

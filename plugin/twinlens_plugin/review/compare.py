@@ -23,7 +23,7 @@ from twinlens_plugin.decisions import KEEP, NOT_DUPLICATES, Decided, decided_amo
 from twinlens_plugin.review import ids, words
 from twinlens_plugin.review.facts import Fact, compared
 from twinlens_plugin.review.ids import File
-from twinlens_plugin.review.problems import Refused
+from twinlens_plugin.review.problems import whole_number
 from twinlens_plugin.review.state import State
 
 Transform = tuple[float, ...]
@@ -153,6 +153,4 @@ def _side(file: File) -> Side:
 
 def _photo(request: Request, name: str) -> int:
     text = request.query_params.get(name, "")
-    if not (text.isascii() and text.isdecimal() and len(text) < 19):
-        raise Refused(f"{name}: '{text[:40]}' is no number of a photo.")
-    return int(text)
+    return whole_number(text, f"{name}: '{text[:40]}' is no number of a photo.")

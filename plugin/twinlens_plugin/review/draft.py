@@ -119,6 +119,20 @@ class Draft:
             return []
         return shots_to_go(self.plan.groups[group])
 
+    def refuse_stale(self, revision: object, unsaid: str) -> None:
+        """Raise Refused where a request is not about the revision that the overview shows.
+
+        ``unsaid``: what is said where it names none.
+        """
+        if not isinstance(revision, str) or not revision:
+            raise Refused(unsaid, 428)
+        if revision != self.revision:
+            raise Refused(
+                "This plan was changed since you saw it, in another window perhaps. Load the page"
+                " again.",
+                409,
+            )
+
     def rest(self) -> Plan:
         """Return the plan without what was left out. Raises PlanError, Refused where nothing goes."""
         if not self.size.photos:

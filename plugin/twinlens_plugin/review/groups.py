@@ -18,7 +18,7 @@ from twinlens_plugin.filters import filters_of
 from twinlens_plugin.relations import Cursor, Duplicates, Found
 from twinlens_plugin.review import ids
 from twinlens_plugin.review.nearby import some_folders
-from twinlens_plugin.review.problems import Refused, told
+from twinlens_plugin.review.problems import Refused, told, whole_number
 from twinlens_plugin.review.state import State
 from twinlens_plugin.wanted import Wanted
 
@@ -162,6 +162,4 @@ def _count(request: Request) -> int:
 
 
 def _number(text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and len(text) < 19):
-        raise Refused(f"'{text}' is no number.")
-    return int(text)
+    return whole_number(text, f"'{text}' is no number.")

@@ -30,7 +30,7 @@ from twinlens_plugin.review.planview import (
     folder_name,
     view,
 )
-from twinlens_plugin.review.problems import Refused
+from twinlens_plugin.review.problems import Refused, whole_number
 from twinlens_plugin.review.state import State
 
 
@@ -118,9 +118,7 @@ def _part(given: Mapping[str, str]) -> Chosen:
 
 
 def _number(text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and 0 < len(text) < 10):
-        raise Refused(f"'{text}' is no number of a page.")
-    return max(1, int(text))
+    return max(1, whole_number(text, f"'{text}' is no number of a page."))
 
 
 def _leave(desk: Desk, name: str, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -129,7 +127,9 @@ def _leave(desk: Desk, name: str, body: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(leave, bool):
         raise Refused("leave: must be true or false.")
     with desk.drafts.open(name) as draft:
-        refuse_stale(draft, body)
+        draft.refuse_stale(
+            body.get("revision"), "revision: say which overview of the plan you have seen."
+        )
         if desk.applied(name):
             raise Refused("This plan was carried out. Make a new one from the list of groups.", 409)
         spots = _spots(draft, body)
@@ -142,18 +142,6 @@ def _leave(desk: Desk, name: str, body: Mapping[str, Any]) -> dict[str, Any]:
             "bytes": draft.size.bytes,
             "size": output.megabytes(draft.size.bytes),
         }
-
-
-def refuse_stale(draft: Draft, body: Mapping[str, Any]) -> None:
-    """Raise Refused where a request is not about the revision that the overview shows."""
-    revision = body.get("revision")
-    if not isinstance(revision, str) or not revision:
-        raise Refused("revision: say which overview of the plan you have seen.", 428)
-    if revision != draft.revision:
-        raise Refused(
-            "This plan was changed since you saw it, in another window perhaps. Load the page again.",
-            409,
-        )
 
 
 def _spots(draft: Draft, body: Mapping[str, Any]) -> list[Spot]:

@@ -32,6 +32,13 @@ class Refused(TwinlensError):  # noqa: N818  an answer rather than a mishap
         self.status = status
 
 
+def whole_number(text: str, refusal: str) -> int:
+    """Read a number that an address names. Raises Refused with that text where it is none."""
+    if not (text.isascii() and text.isdecimal() and len(text) < 19):
+        raise Refused(refusal)
+    return int(text)
+
+
 def answer(request: Request, text: str, status: int) -> Response:
     """Return one line: as JSON to programs; to people as text, or as a page where they came in."""
     if "text/html" not in request.headers.get("accept", "") or request.method == "POST":
