@@ -15,7 +15,7 @@ from playwright.sync_api import expect
 
 from tests.conftest import Clock
 from tests.plugin.conftest import Built
-from tests.plugin.review.conftest import Client, Page, Read, Serve, scan, scene
+from tests.plugin.review.conftest import Client, Page, Read, Serve
 from tests.plugin.review.looking import PHONE, Eyes, grave
 from twinlens import relations
 from twinlens.catalogue import Catalogue
@@ -255,12 +255,9 @@ def test_a_phone(eyes: Eyes, page: Page):
     assert grave(window) == []
 
 
-def test_no_duplicates_is_no_error(eyes: Eyes, serve: Serve, tmp_path: Path):
+def test_no_duplicates_is_no_error(eyes: Eyes, serve: Serve, built: Built):
     """A library of one photo has an empty map."""
-    photos = tmp_path / "photos"
-    photos.mkdir()
-    scene(1).save(photos / "a.jpg")
-    scan(tmp_path / "library", photos)
-    window = eyes.open(serve(tmp_path / "library"), "/map")
+    built.photo("a.jpg")
+    window = eyes.open(serve(built.library.folder), "/map")
     expect(window.get_by_role("heading", name="No duplicates")).to_be_visible()
     assert grave(window) == []
