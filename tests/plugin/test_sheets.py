@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import importlib.util
 import os
 import re
 import shutil
@@ -84,7 +85,8 @@ def nobody_decodes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPat
 @pytest.fixture
 def worker() -> None:
     """The real worker makes pictures."""
-    pytest.importorskip("torch", reason="needs the worker's part")
+    if importlib.util.find_spec("torch") is None:  # not imported here: that takes seconds
+        pytest.skip("needs the worker's part")
 
 
 def test_a_sheet_shows_groups_keeper_reason_sizes_and_totals(
@@ -242,6 +244,7 @@ def test_a_full_disk_leaves_no_half_sheet(photos: list[Path], built: Built, tmp_
     """Said in one line; the older sheet stays."""
     import resource
 
+    thumbnail(built, photos[2])  # none is missing, so that no worker is started to make it
     file = tmp_path / "sheet.html"
     twinlens = [sys.executable, "-m", "twinlens_plugin", "duplicates", "--html", file]
     environment = {**os.environ, "TWINLENS_LIBRARY": str(built.library.folder)}
@@ -329,7 +332,7 @@ def test_html_excludes_other_answers(twinlens: Cli, photos: list[Path], tmp_path
     assert "exclude" in twinlens("similar", photos[0], "--html", file, "--paths", code=2).stderr
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Debian's Chromium."""
     if CHROMIUM is None:
@@ -348,24 +351,24 @@ def test_sheets_are_for_everybody_at_any_width(
     twinlens("duplicates", "--under", built.photos, "--html", files[0])
     twinlens("similar", photos[0], "--html", files[1])
     for file in files:
-        for scheme, width in (("light", 1200), ("dark", 1200), ("light", 360)):
-            context = browser.new_context(
-                color_scheme=scheme, viewport={"width": width, "height": 800}
-            )
-            page = context.new_page()
-            complaints: list[str] = []
-            page.on("console", lambda message, found=complaints: found.append(message.text))
-            page.goto(file.as_uri())
+        page = browser.new_page()
+        complaints: list[str] = []
+        page.on("console", lambda message, found=complaints: found.append(message.text))
+        page.goto(file.as_uri())
+        for width in (1200, 360):
+            page.set_viewport_size({"width": width, "height": 800})
             assert page.evaluate("document.documentElement.scrollWidth") <= width
-            broken = "[...document.images].filter(image => !image.naturalWidth).length"
-            assert page.evaluate(broken) == 0
-            assert complaints == []
-            context.close()
-            context = browser.new_context(bypass_csp=True, color_scheme=scheme)
-            page = context.new_page()
-            page.goto(file.as_uri())
+        broken = "[...document.images].filter(image => !image.naturalWidth).length"
+        assert page.evaluate(broken) == 0
+        assert complaints == []
+        page.close()
+        context = browser.new_context(bypass_csp=True)
+        page = context.new_page()
+        page.goto(file.as_uri())
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
             assert Axe().run(page).response["violations"] == []
-            context.close()
+        context.close()
 
 
 def test_groups_are_not_torn_between_pages(

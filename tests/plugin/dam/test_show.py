@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from tests.plugin.conftest import Built
 from tests.plugin.dam.conftest import Home
 from tests.plugin.dam.screen import system_program
+from twinlens_plugin.main import cli
 
 PAGE_SECONDS = 30
 
@@ -42,11 +43,10 @@ def shown(home: Home) -> Path:
 
 def show(built: Built, *args: str | bytes | Path, code: int = 0) -> str:
     """Ask, and return the text of the page."""
-    command = [sys.executable, "-m", "twinlens_plugin", "plugin", "show", *args]
-    command += ["--no-browser", "--library", str(built.library.folder)]
-    done = subprocess.run(command, capture_output=True, timeout=60, check=False)
-    assert done.returncode == code, done.stderr
-    return Path(os.fsdecode(done.stdout.rstrip(b"\n"))).read_text()
+    words = ["plugin", "show", *map(os.fsdecode, args), "--no-browser"]
+    done = CliRunner().invoke(cli, [*words, "--library", str(built.library.folder)])
+    assert done.exit_code == code, done.output
+    return Path(os.fsdecode(done.stdout_bytes.rstrip(b"\n"))).read_text()
 
 
 def opened(shown: Path) -> str:
