@@ -35,6 +35,13 @@ DUPLICATES: Final = frozenset({IDENTICAL, SAME_PIXELS, COPY, EDIT})
 """Kinds of which one of the two photos is to spare."""
 
 
+_OTHERWISE: Final = {
+    "crop": ("cropped", "not cropped"),
+    "grey": ("greyed", "in colour"),
+    "border": ("framed", "without border"),
+    "caption": ("framed", "without caption"),
+}
+"""Phrases of what was done to one of the two: the field that says to which, what the other is then."""
 _OPPOSITE: Final = {
     "brighter": "darker",
     "darker": "brighter",
@@ -66,9 +73,13 @@ class Detail:
 
     def words_of(self, side: str) -> str:
         """Return the words as they are true of one of the two, ``a`` or ``b``, against the other."""
-        if side == "b":
-            return self.words
-        return ", ".join(self._the_other_way(phrase) for phrase in self.words.split(", "))
+        return ", ".join(self._of(side, phrase) for phrase in self.words.split(", "))
+
+    def _of(self, side: str, phrase: str) -> str:
+        done_to, otherwise = _OTHERWISE.get(phrase.partition(" ")[0], ("", ""))
+        if done_to:
+            return phrase if self.done.get(done_to, side) == side else otherwise
+        return phrase if side == "b" else self._the_other_way(phrase)
 
     def _the_other_way(self, phrase: str) -> str:
         if phrase.startswith("rotated") and not self.done.get("mirrored"):

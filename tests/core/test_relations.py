@@ -63,6 +63,23 @@ def test_what_has_a_direction_is_said_of_either(words: str, done: dict[str, obje
     assert detail.words_of("a") == of_a
 
 
+@pytest.mark.parametrize(
+    ("words", "done", "otherwise"),
+    [
+        ("grey", {"grey": True, "greyed": "a"}, "in colour"),
+        ("crop to 42 %", {"crop": 0.42, "cropped": "a"}, "not cropped"),
+        ("border, darker", {"border": True, "framed": "a", "tone": ["darker"]}, "without border, darker"),
+        ("caption", {"caption": True, "framed": "a"}, "without caption"),
+    ],
+)  # fmt: skip
+def test_what_was_done_to_one_is_not_said_of_the_other(
+    words: str, done: dict[str, object], otherwise: str
+):
+    """Beside a photo in colour stands that it is in colour, not that the other is grey."""
+    assert Detail(words, done).words_of("a").split(", ")[0] == words.partition(", ")[0]
+    assert Detail(words, done).words_of("b") == otherwise
+
+
 def test_a_pair_waits_from_the_moment_it_is_found(
     catalogue: Catalogue, model: Model, contents: list[int]
 ):
