@@ -319,6 +319,9 @@ def _united(first: Iterable[str], second: Iterable[str]) -> tuple[str, ...]:
 def added(known: Notes, wanted: Notes, *, digikam: bool) -> Changes:
     """Return the tags of a sidecar that change when it is to say ``wanted`` as well.
 
+    Where there is a hierarchical keyword, darktable 4.2.1 looks at no flat one: the first of them
+    takes the flat ones along.
+
     ``digikam``: it has digiKam's own list of tags, beside which digiKam looks at no other.
     """
     changes: Changes = {}
@@ -326,7 +329,9 @@ def added(known: Notes, wanted: Notes, *, digikam: bool) -> Changes:
     if more.keywords:
         changes["XMP-dc:Subject"] = [*all_of_it.keywords]
     if more.hierarchical:
-        changes["XMP-lr:HierarchicalSubject"] = [*all_of_it.hierarchical]
+        there = words(all_of_it.hierarchical)
+        flat = () if known.hierarchical else [w for w in all_of_it.keywords if w not in there]
+        changes["XMP-lr:HierarchicalSubject"] = [*all_of_it.hierarchical, *flat]
     if more.hierarchical and digikam:
         slashed = [levels.replace(HIERARCHY, "/") for levels in all_of_it.hierarchical]
         changes["XMP-digiKam:TagsList"] = slashed
