@@ -85,6 +85,30 @@ def test_a_double_click_decides_once(eyes: Eyes, serve: Serve, built: Built):
     assert len(decided(built)) == 2
 
 
+def test_what_was_decided_can_be_taken_back_after_one_left_the_list(
+    eyes: Eyes, serve: Serve, built: Built
+):
+    """U takes back what was decided in this tab, step by step, also after a reload; then there is no more."""
+    for n in range(2):
+        pair = [built.photo(f"{n}/{name}.jpg", data=f"{n}{name}".encode() * 9) for name in "ab"]
+        relate(built, *pair, "copy", "", 0.99)
+    window = look(eyes, serve, built)
+    for count in (1, 2):
+        window.locator(".group:not(.done) [data-act=apart-all]").first.click()
+        expect(window.locator(".group.done")).to_have_count(count)
+    window.goto(window.url + "map")
+    window.goto(window.url.removesuffix("map"))
+    expect(window.locator(".group")).to_have_count(0)
+    for count in (1, 2):
+        window.wait_for_load_state()
+        window.keyboard.press("u")
+        expect(window.locator(".group")).to_have_count(count)
+        assert len(decided(built)) == 2 - count
+    window.wait_for_load_state()
+    window.keyboard.press("u")
+    expect(window.locator(".toast")).to_have_text(re.compile("Nothing to take back"))
+
+
 def test_frames_that_are_no_copies_are_kept_when_it_was_meant(
     eyes: Eyes, serve: Serve, built: Built, burst: list[Path]
 ):

@@ -35,6 +35,11 @@ export function toast(text, { undo = null, bad = false, seconds = 8 } = {}) {
   return line;
 }
 
+/** Have U take back what was done on an earlier page: what comes first here is taken back last. */
+export function canBeTakenBack(undo) {
+  undos.push({ undo, line: null });
+}
+
 /** Take back what was done last, of what can be taken back. */
 export async function undoLast() {
   const entry = undos.at(-1);
@@ -46,18 +51,24 @@ async function takeBack(entry) {
   const place = undos.indexOf(entry);
   if (place < 0) return;
   undos.splice(place, 1);
-  entry.line.remove();
+  entry.line?.remove();
   try {
     await entry.undo();
   } catch (error) {
-    // Still to be taken back: the next press tries again.
-    undos.push(entry);
+    // Still to be taken back: the next press tries again. Not what the server has forgotten.
+    if (error.status !== 410) undos.push(entry);
     if (!(error instanceof Refused)) throw error;
   }
 }
 
 /** The server said no, or did not answer; shown already. */
-export class Refused extends Error {}
+export class Refused extends Error {
+  /** `status`: of the answer, 0 where there was none. */
+  constructor(text, status = 0) {
+    super(text);
+    this.status = status;
+  }
+}
 
 /** Send JSON (or a FormData) by POST; return the JSON that came back. Throws Refused, once it is shown. */
 export async function post(url, body = {}) {
@@ -88,7 +99,7 @@ async function answerOf(url, options, read, quiet = false) {
     throw refused("No answer: twinlens review is not running any more. Start it again.", quiet);
   }
   if (answer.ok) return await read(answer);
-  throw refused(await reasonOf(answer), quiet);
+  throw refused(await reasonOf(answer), quiet, answer.status);
 }
 
 async function reasonOf(answer) {
@@ -102,9 +113,9 @@ async function reasonOf(answer) {
   return text && text.length < 300 && !text.startsWith("<") ? text : `The server refused: ${answer.status}.`;
 }
 
-function refused(text, quiet) {
+function refused(text, quiet, status = 0) {
   if (!quiet) toast(text, { bad: true });
-  return new Refused(text);
+  return new Refused(text, status);
 }
 
 /** The toasts and the live region, within the open dialog if there is one: what is outside is not heard. */
