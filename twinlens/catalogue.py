@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
@@ -24,6 +25,10 @@ BUSY_MILLISECONDS = 30_000
 
 _AT_ONCE = 1000
 """Rows that are read before it is looked whether they still hold."""
+
+
+FULL_BYTES = 65_536
+"""Less space than this, and SQLite cannot work: its shared memory takes 32 KB, its log a few more."""
 
 
 class Catalogue:
@@ -57,7 +62,14 @@ class Catalogue:
         # Not mode=ro: a reader that comes first after a crash must be able to recover the WAL.
         if _is_frozen(path):
             return _Frozen(path)
-        connection = _connect(path)
+        try:
+            connection = _connect(path)
+        except CatalogueError:
+            # On a full disk one wants to be told of duplicates. SQLite has no place for its shared
+            # memory there, which means that nobody else has the catalogue open either.
+            if not _is_full(path) or _has_log(path):
+                raise
+            return _Frozen(path)
         connection.execute("PRAGMA query_only = ON")
         return cls(path, connection)
 
@@ -227,6 +239,15 @@ def _is_frozen(path: Path) -> bool:
     return not log.exists() or not (shared.exists() or log.stat().st_size)
 
 
+def _is_full(path: Path) -> bool:
+    return shutil.disk_usage(path.parent).free < FULL_BYTES
+
+
+def _has_log(path: Path) -> bool:
+    log = path.with_name(path.name + "-wal")
+    return log.exists() and log.stat().st_size > 0
+
+
 def _version(path: Path) -> tuple[int, int, int]:
     found = path.stat()
     return found.st_ino, found.st_size, found.st_mtime_ns
@@ -319,6 +340,17 @@ def _cannot_open(path: Path, error: sqlite3.DatabaseError) -> CatalogueError:
         return CatalogueError(
             f"{path}: the catalogue is damaged ({error})."
             " Restore it from a backup, or move it away and run twinlens scan again."
+        )
+    if path.parent.exists() and _is_full(path):
+        return CatalogueError(
+            f"{path}: cannot open the catalogue: its disk is full. Make space there, then do the same"
+            " again."
+        )
+    if path.exists() and not os.access(path.parent, os.W_OK) and _has_log(path):
+        return CatalogueError(
+            f"{path}: what was written last still lies beside it (by a crash, or another computer at"
+            " work), and nothing can be written here to take it in. Make its disk writable once, or"
+            " copy the library to one that is."
         )
     return CatalogueError(
         f"{path}: cannot open the catalogue: {error}. Check the disk and its permissions."

@@ -66,15 +66,25 @@ class Library:
                 " Correct its permissions or choose another with --library."
             )
 
+    def _open_lock(self, role: str) -> IO[str]:
+        path = self.folder / f"{role}.lock"
+        try:
+            return path.open("a")
+        except OSError as error:
+            raise LibraryError(
+                f"{path}: cannot be written: {error.strerror}."
+                " Make space there, correct the permissions, or make the disk writable."
+            ) from error
+
     @contextlib.contextmanager
     def lock(self, role: str) -> Iterator[None]:
         """Hold the exclusive lock of a role (``worker``, ``watcher``, ``indexer``).
 
-        Raises AlreadyRunningError when another process holds it. The kernel drops the lock with
-        its process, so that a crash leaves nothing to clean up.
+        Raises AlreadyRunningError when another process holds it, LibraryError where nothing can be
+        written. The kernel drops the lock with its process, so that a crash leaves nothing to clean
+        up.
         """
-        path = self.folder / f"{role}.lock"
-        with path.open("a") as handle:
+        with self._open_lock(role) as handle:
             if not _try_lock(handle, tries=5):
                 raise AlreadyRunningError(
                     f"{self.folder}: another {role} is running on this library."

@@ -8,13 +8,16 @@ from __future__ import annotations
 import dataclasses
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
-from twinlens.errors import ConfigError
+from twinlens.errors import ConfigError, LibraryError
 
 ENV_PREFIX = "TWINLENS_"
+_NO_SETTINGS = ("TWINLENS_DATA", "TWINLENS_TEST_", "TWINLENS_DECODE_FAILPOINT")
+"""Variables of the tests and benchmarks."""
+
 CONFIG_NAME = "config.toml"
 SIDECAR_STYLES = ("name", "stem")
 TUNE = ("auto", "off")
@@ -127,7 +130,7 @@ def load_settings(
     Order, later wins: 1. defaults; 2. ``config`` or ``<library>/config.toml``; 3. environment
     variables ``TWINLENS_<NAME>``; 4. ``flags`` that are not None.
 
-    Raises ConfigError with the name and the value that cannot be used.
+    Raises ConfigError with the name and the value that cannot be used, LibraryError for a file.
     """
     given = {name: value for name, value in flags.items() if value is not None}
     library = (
@@ -143,6 +146,21 @@ def load_settings(
     return _checked(Settings(**values))
 
 
+def unknown_variables(environ: Mapping[str, str]) -> Iterator[str]:
+    """Yield what is wrong with variables that look like settings and are none; they are ignored."""
+    known = [ENV_PREFIX + name.upper() for name in _fields()]
+    for name in sorted(environ):
+        if name.startswith(ENV_PREFIX) and name not in known and not name.startswith(_NO_SETTINGS):
+            yield f"{name}: unknown setting, ignored.{_meant(name, known)} See docs/settings.md."
+
+
+def _meant(name: str, known: Iterable[str]) -> str:
+    import difflib
+
+    close = difflib.get_close_matches(name, known, 1, 0.7)
+    return f" Did you mean {close[0]}?" if close else ""
+
+
 def _fields() -> dict[str, str]:
     return {field.name: str(field.type) for field in dataclasses.fields(Settings)}
 
@@ -155,10 +173,19 @@ def _from_file(config: Path | None, library: Path) -> dict[str, Any]:
         if config is None:
             return {}
         raise ConfigError(f"{path}: no such config file. Check the path given.") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except OSError as error:
+        if config is None and library.exists() and not library.is_dir():
+            raise LibraryError(
+                f"{library}: is a file, no library folder. Choose another with --library."
+            ) from error
+        raise ConfigError(
+            f"{path}: cannot be read: {error.strerror}. Check the path and its permissions."
+        ) from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read as TOML: {error}. Correct the file.") from error
     if unknown := sorted(set(table) - set(_fields())):
-        raise ConfigError(f"{path}: unknown setting '{unknown[0]}'. See docs/settings.md.")
+        meant = _meant(unknown[0], _fields())
+        raise ConfigError(f"{path}: unknown setting '{unknown[0]}'.{meant} See docs/settings.md.")
     return {name: _convert(name, value, str(path)) for name, value in table.items()}
 
 

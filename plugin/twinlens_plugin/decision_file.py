@@ -36,7 +36,9 @@ def load(data: bytes, name: str) -> list[Decision]:
     try:
         record = json.loads(data)
     except (ValueError, RecursionError) as error:
-        raise DecisionError(f"{name}: is no JSON: {error}. {_CURE}") from error
+        raise DecisionError(
+            f"{name}: holds no decisions, for it is no JSON ({error}). {_CURE}"
+        ) from error
     if not isinstance(record, dict) or not _is_whole(record.get("twinlens_decisions")):
         raise DecisionError(f"{name}: holds no decisions of twinlens. {_CURE}")
     if record["twinlens_decisions"] != VERSION:

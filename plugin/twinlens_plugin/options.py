@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import os
+import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,9 @@ import click
 
 from twinlens.catalogue import Catalogue
 from twinlens.library import Library
-from twinlens.settings import Settings, load_settings
+from twinlens.settings import Settings, load_settings, unknown_variables
+from twinlens_plugin.output import remark
+from twinlens_plugin.wording import unusable
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -97,8 +100,14 @@ def common(function: Function) -> Function:
     def with_session(
         *args: object, library: Path | None, config: Path | None, as_json: bool, **rest: object
     ) -> object:
+        for stranger in unknown_variables(os.environ):
+            remark(stranger)
         settings = load_settings(os.environ, config=config, library=library)
-        return function(*args, session=Session(settings, config, as_json), **rest)
+        session = Session(settings, config, as_json)
+        try:
+            return function(*args, session=session, **rest)
+        except sqlite3.Error as error:
+            raise unusable(session.library.catalogue, error) from error
 
     options = (
         click.option(

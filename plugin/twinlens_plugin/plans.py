@@ -125,8 +125,10 @@ def read_plan(file: Path) -> Plan:
         record = json.loads(file.read_bytes())
     except OSError as error:
         raise PlanError(f"{name}: cannot be read: {error.strerror}. Check the path.") from error
-    except ValueError as error:
-        raise PlanError(f"{name}: is no JSON: {error}. Make a plan: {_MAKE}") from error
+    except (ValueError, RecursionError) as error:
+        raise PlanError(
+            f"{name}: is no plan, for it is no JSON ({error}). Make one: {_MAKE}"
+        ) from error
     if not isinstance(record, dict) or not isinstance(record.get("twinlens_plan"), int):
         raise PlanError(f"{name}: is no plan of twinlens. Make one: {_MAKE}")
     if record["twinlens_plan"] != VERSION:

@@ -77,5 +77,5 @@ def _without_path(reason: str, path: bytes) -> str:
 
 def _refused(complaints: bytes, path: bytes) -> str:
     lines = complaints.decode("utf-8", "backslashreplace").strip().splitlines()
-    why = lines[-1] if lines else "the worker gave no answer"
+    why = lines[-1].removeprefix("twinlens-worker: ") if lines else "the worker gave no answer"
     return f"{shown(path)}: cannot be embedded: {why}"

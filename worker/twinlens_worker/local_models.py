@@ -45,7 +45,7 @@ class LocalModels:
             raise ModelError(
                 f"{path or wanted.name}: these weights ({descriptor.info.digest[:12]}) are not those"
                 f" of the library ({wanted.digest[:12]})."
-                " Run the same twinlens and weights on all computers."
+                " Run the same twinlens and weights on all computers; after an upgrade: twinlens scan"
             )
         return descriptor
 

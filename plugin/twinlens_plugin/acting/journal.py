@@ -117,7 +117,11 @@ class Writer:
             folder.mkdir(mode=0o700, exist_ok=True)
             with (folder / (name + SUFFIX)).open("xb", buffering=0) as handle:
                 writer = cls(folder / (name + SUFFIX), handle)
-                writer.write(line)
+                try:
+                    writer.write(line)
+                except JournalError:
+                    writer.file.unlink()  # a run that did not begin is no run
+                    raise
                 files.sync_folder(os.fsencode(folder))
                 files.sync_folder(os.fsencode(library.folder))
                 yield writer

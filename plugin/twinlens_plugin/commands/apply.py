@@ -64,7 +64,7 @@ def command(
     if merge_metadata and wanted is Action.TAG:
         raise click.UsageError("--merge-metadata is for actions that remove photos.")
     read = read_plan(plan)
-    with session.open_to_write() if yes else session.open_to_read() as catalogue:
+    with session.open_existing() if yes else session.open_to_read() as catalogue:
         _refuse_other_library(read, catalogue, plan)
         roots = list_roots(catalogue)
         order = Order(

@@ -46,6 +46,8 @@ def command(run: str | None, session: Session, *, as_list: bool) -> int:
       twinlens undo
       twinlens undo plan.json
     """
+    if not session.library.folder.exists():
+        session.open_to_read()  # says that there is no library
     runs = read_runs(session.library)
     if as_list:
         return _list(session, runs)
@@ -73,7 +75,9 @@ def _choose(runs: Sequence[Run], given: str | None) -> list[Run]:
     file = Path(given)
     if not file.exists():
         known = ", ".join(run.name for run in runs[-3:]) or "none"
-        raise JournalError(f"{given}: no such run, and no plan. The last runs: {known}.")
+        raise JournalError(
+            f"{given}: no such run, and no plan. The last runs: {known}. See: twinlens undo --list"
+        )
     if file.suffix == ".jsonl":  # a journal kept elsewhere
         return [read_run(file)]
     plan = read_plan(file).id
