@@ -309,4 +309,7 @@ def test_duplicates_below_a_folder_that_is_not_there(built: Built, twinlens: Cli
     built.photo("2024/a.jpg")
     assert twinlens("duplicates", built.photos / "2024").stdout == "No duplicates.\n"
     result = twinlens("duplicates", built.photos / "2042", code=1)
-    assert result.stderr == f"twinlens: {built.photos / '2042'}: no such photo or folder. Check the path.\n"
+    assert (
+        result.stderr
+        == f"twinlens: {built.photos / '2042'}: no such photo or folder. Check the path.\n"
+    )
