@@ -48,12 +48,11 @@ def write_planned(
         )
         return
     groups, photos = output.plural(len(plan.groups), "group"), output.plural(len(removals), "photo")
-    output.write_lines(
-        [
-            f"{output.shown(name)}: {groups}, {photos} to remove ({output.megabytes(size)}).",
-            f"See what would be done: twinlens apply {output.shown(name)}",
-        ]
-    )
+    next_ = f"See what would be done: twinlens apply {output.shown(name)}"
+    if not removals:
+        next_ = "Nothing is proposed: bursts, look-alikes and what was not compared yet stay."
+    sum_ = f"{output.shown(name)}: {groups}, {photos} to remove ({output.megabytes(size)})."
+    output.write_lines([sum_, next_])
 
 
 def planned(groups: Iterable[Group], *, whole: bool = False) -> Iterator[PlannedGroup]:

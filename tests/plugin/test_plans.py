@@ -81,6 +81,16 @@ def test_what_was_not_compared_is_not_proposed(built: Built, twinlens: Cli, tmp_
 
 
 @pytest.mark.parametrize("both", [False, True])
+def test_a_plan_that_proposes_nothing_says_what_stays(built: Built, twinlens: Cli, tmp_path: Path):
+    """There is nothing to apply, and no hint to do so."""
+    built.photo("a.jpg", data=b"same")
+    said = twinlens("duplicates", "--kind", "burst", "--plan", tmp_path / "p.json").stdout
+    assert said.splitlines() == [
+        f"{tmp_path / 'p.json'}: 0 groups, 0 photos to remove (0.00 MB).",
+        "Nothing is proposed: bursts, look-alikes and what was not compared yet stay.",
+    ]
+
+
 def test_a_jpeg_goes_with_its_raw_file_where_the_keeper_has_one(
     built: Built, twinlens: Cli, tmp_path: Path, *, both: bool
 ):
