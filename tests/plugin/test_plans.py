@@ -80,7 +80,6 @@ def test_what_was_not_compared_is_not_proposed(built: Built, twinlens: Cli, tmp_
     assert proposals(file) == {}
 
 
-@pytest.mark.parametrize("both", [False, True])
 def test_a_plan_that_proposes_nothing_says_what_stays(built: Built, twinlens: Cli, tmp_path: Path):
     """There is nothing to apply, and no hint to do so."""
     built.photo("a.jpg", data=b"same")
@@ -91,6 +90,7 @@ def test_a_plan_that_proposes_nothing_says_what_stays(built: Built, twinlens: Cl
     ]
 
 
+@pytest.mark.parametrize("both", [False, True])
 def test_a_jpeg_goes_with_its_raw_file_where_the_keeper_has_one(
     built: Built, twinlens: Cli, tmp_path: Path, *, both: bool
 ):
