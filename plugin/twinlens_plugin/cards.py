@@ -3,9 +3,10 @@
 1. The bytes are hashed: a file of the library with the same bytes is *identical*. 2. What is left is
 embedded and looked for: where the library has nothing like it, it is *new*. 3. What looks like a
 photo of the library is compared with it, as a scan compares photos: it is a *copy* or an *edit* of
-it, or *new* (another frame of a *burst*, say). 4. Of copies and edits the photo counts as new where
-it is better than what the library has: a card is erased for the answer. 5. Where that cannot be done, it is *like* it, which
-counts as new too: a photo that was never imported must not be taken for one that was.
+it, or *new* (another frame of a *burst*, say). 4. A card is erased for the answer: a copy counts as new
+where it is better than what the library has, an edit always, since the library may have the grey one and
+the card the original. 5. Where that cannot be done, it is *like* it, which counts as new too: a photo
+that was never imported must not be taken for one that was.
 
 Nothing is written where the photos are.
 """
@@ -22,7 +23,7 @@ from twinlens.catalogue import Catalogue
 from twinlens.errors import PhotoError
 from twinlens.media import is_photo_name, is_raw, skip_folder
 from twinlens.models import Model
-from twinlens.relations import BURST, DUPLICATES, IDENTICAL, KINDS
+from twinlens.relations import BURST, DUPLICATES, EDIT, IDENTICAL, KINDS
 from twinlens.search import Searcher
 from twinlens_plugin.acting import files
 from twinlens_plugin.comparing import Answer, Question, relate
@@ -80,7 +81,7 @@ class Checked:
     @property
     def is_new(self) -> bool:
         """Whether the library may lack it."""
-        return self.better or self.status not in {*DUPLICATES, UNREADABLE}
+        return self.better or self.status not in {*DUPLICATES, UNREADABLE} - {EDIT}
 
 
 def photos_in(given: Iterable[bytes]) -> Iterator[bytes]:

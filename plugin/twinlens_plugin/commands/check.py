@@ -29,10 +29,10 @@ def command(
 ) -> int:
     """Say which photos of a card or an export are in the library already, and which are new.
 
-    "identical", "same-pixels", "copy" and "edit" are there, as the pictures were compared, unless
-    what is there is less: smaller, no RAW, or without the camera's data. "burst" is another frame of
-    a moment that is there, "like" looks like a photo with which it could not be compared: both count
-    as new. Nothing is added to the library, and nothing written to the card.
+    "identical", "same-pixels" and "copy" are there, as the pictures were compared, unless what is
+    there is less: smaller, no RAW, or without the camera's data. "edit" is the same shot, but either
+    may be the original, "burst" another frame of a moment that is there, "like" looks like a photo
+    with which it could not be compared: all three count as new. Nothing is added to the library, and nothing written to the card.
     Videos are not looked at.
 
     Exit code: 0 all are there, 3 some are new, 1 some cannot be read. With --new: 0, or 1.
