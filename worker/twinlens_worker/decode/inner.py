@@ -12,6 +12,7 @@ The limits were chosen on held-out training photos, plain and edited (docs/decis
 
 from __future__ import annotations
 
+import functools
 from typing import Any, Final, NamedTuple
 
 import cv2
@@ -34,7 +35,7 @@ MOST_BUSY: Final = 0.5
 """Share of the rim that may be busy: a page is calm there, and a quick look spares most photos more."""
 PLAIN: Final = 14
 """Levels within which two colours are one."""
-LINES: Final = 10
+LINES: Final = 7
 """Most lines looked at in each direction, the longest first."""
 RUN: Final = 0.7
 """Share of some fifth of the frame that a line must run through."""
@@ -51,7 +52,7 @@ SUPPORT: Final = 0.7
 """The same, on average over the sides that are not the frame's own: between bars."""
 SURE: Final = 0.65
 """The same of each side, on a page, or where only two sides are seen on a blur."""
-PAGE_SUPPORT, BLUR_SUPPORT = 0.8, 0.75
+PAGE_SUPPORT, BLUR_SUPPORT = 0.88, 0.75
 """The averages there: what stands on a page has edges of its own, a blur has few."""
 CROSSED: Final = 0.2
 """Share of the strip outside an edge that may change along it."""
@@ -60,6 +61,9 @@ PAGE: Final = 0.45
 """Share of one colour around a picture: of plain bars and borders, and of a page with text and buttons."""
 CALM: Final = 0.3
 """Share of pixels around a picture that may be busy where nothing is plain: on its own blur."""
+OFF_CENTRE: Final = 0.04
+"""By how much, of the frame's side, what is on either side of a picture on a blur may differ. Doors and
+windows in front of a calm wall are seldom in the middle."""
 GAIN: Final = 0.1
 """By how much the inside's share of all that changes exceeds its share of the area, on a blur."""
 LIVELIER: Final = 3.0
@@ -178,15 +182,21 @@ class _Page:
         page = (seen >= 3) & (weakest >= SURE) & (mean >= PAGE_SUPPORT) & (plain >= PAGE)
         blur = (
             (seen >= 2)
+            & self._centred(boxes)
             & ((seen >= 3) | ((weakest >= SURE) & livelier))
             & (mean >= BLUR_SUPPORT)
             & (restless <= CALM)
             & (gain >= np.minimum(GAIN, 0.5 * (1 - area)))
         )
-        bars = plain >= BARS
+        bars = (seen >= 2) & (plain >= BARS)
         enough = rest >= (1 - MOST_AREA) * height * width
         scores = mean + 0.5 * gain + 0.05 * seen
         return np.where(enough & (page | blur | bars), scores, 0).astype(np.float32)
+
+    def _centred(self, boxes: Numbers) -> Flags:
+        """Tell which boxes leave as much on the left as on the right, and above as below."""
+        odd = np.abs(boxes[:, :2] + boxes[:, 2:] - (self._width, self._height))
+        return np.asarray((odd <= np.multiply(OFF_CENTRE, (self._width, self._height))).all(axis=1))
 
     def _grounds(self) -> list[Flags]:
         """Return where the picture has its most frequent colours, the two commonest."""
@@ -212,7 +222,7 @@ class _Edges:
 
     def spans(self) -> Numbers:
         """Return the numbers of each two lines that are far enough apart, (N, 2)."""
-        first, second = np.triu_indices(len(self.at), 1)
+        first, second = _each_two(len(self.at))
         far = self.at[second] - self.at[first] >= SIDES * self._length
         return np.stack([first[far], second[far]], axis=1)
 
@@ -234,9 +244,11 @@ class _Edges:
 
     def _longest(self, near: Flags, changing: Flags) -> Numbers:
         """Return the lines that run farthest beside calm ground, in order."""
-        calm = np.pad(~changing, ((3, 3), (0, 1)), constant_values=True)
-        beside = calm[1 : len(near) + 1], calm[7 : len(near) + 7]  # 3 pixels before and after
-        scores = np.maximum(*(_runs(near & one) for one in beside))
+        calm = ~changing
+        before, after = near.copy(), near.copy()  # calm 3 pixels before, and after
+        before[2:, :-1] &= calm[: len(near) - 2]
+        after[: len(calm) - 4, :-1] &= calm[4:]
+        scores = np.maximum(_runs(before), _runs(after))
         lines: list[int] = []
         while len(lines) < LINES:
             best = int(scores.argmax())
@@ -245,6 +257,12 @@ class _Edges:
             lines.append(best + 1)
             scores[max(0, best - 2) : best + 3] = 0  # the same edge once more
         return np.array(sorted(lines), np.int64)
+
+
+@functools.cache
+def _each_two(count: int) -> tuple[Numbers, Numbers]:
+    """Return each two numbers below ``count``, the smaller ones and the larger ones."""
+    return np.triu_indices(count, 1)
 
 
 def _runs(flags: Flags) -> Shares:
