@@ -1,6 +1,6 @@
 """Write docs/commands.md: the help of every command, as the command line prints it.
 
-python plugin/commands_page.py        # writes the page
+python plugin/commands_page.py        # writes the page, and the manual pages (man_pages.py)
 python plugin/commands_page.py -      # prints it
 """
 
@@ -12,6 +12,7 @@ from pathlib import Path
 
 import click
 
+import man_pages
 from twinlens_plugin.main import cli
 
 PAGE = Path(__file__).parents[1] / "docs" / "commands.md"
@@ -41,3 +42,4 @@ if __name__ == "__main__":
         sys.stdout.write(page())
     else:
         PAGE.write_text(page(), encoding="utf-8")
+        man_pages.write()

@@ -150,10 +150,15 @@ def _text(text: str) -> str:
     return f"\\&{plain}" if plain.startswith((".", "'")) else plain
 
 
+def write() -> None:
+    """Write all pages."""
+    FOLDER.mkdir(exist_ok=True)
+    for page, text in pages().items():
+        (FOLDER / page).write_text(text, encoding="utf-8")
+
+
 if __name__ == "__main__":
     if sys.argv[1:]:
         sys.stdout.write(pages()[sys.argv[1]])
     else:
-        FOLDER.mkdir(exist_ok=True)
-        for page, text in pages().items():
-            (FOLDER / page).write_text(text, encoding="utf-8")
+        write()
