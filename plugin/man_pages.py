@@ -99,8 +99,10 @@ def _page(words: str, command: click.Command, context: click.Context) -> Iterato
 
 def _help(command: click.Command) -> tuple[list[str], list[str]]:
     """Return the paragraphs of a command's help, and the lines of its example."""
-    text, _, example = inspect.cleandoc(command.help or "").partition("\n\nExample:\n")
-    return text.replace("\b", "").split("\n\n"), inspect.cleandoc(example).splitlines()
+    # \b: click's sign for text that stays as it is, put there when the help was shown before.
+    text = inspect.cleandoc(command.help or "").replace("\b\n", "")
+    text, _, example = text.partition("\n\nExample:\n")
+    return text.split("\n\n"), inspect.cleandoc(example).splitlines()
 
 
 def _commands(words: str, command: click.Command, context: click.Context) -> Iterator[str]:
