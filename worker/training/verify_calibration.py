@@ -19,7 +19,16 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from training.verify_pairs import Pair, make
-from twinlens_worker.verify.probability import FARTHEST, FITTED, Floats, Networks
+from twinlens_worker.verify.probability import (
+    FARTHEST,
+    FITTED,
+    PLAIN,
+    Floats,
+    Judges,
+    Logistic,
+    Networks,
+    products,
+)
 
 MEMBERS: Final = 4
 HIDDEN: Final = 24
@@ -31,6 +40,10 @@ JITTER: Final = 0.05
 """Spreads by which measurements are moved by chance, so that none is learnt by heart."""
 DOUBT: Final = 0.001
 """Share of pairs that are not what they are said to be."""
+RIDGE: Final = 10.0
+"""Strength of the pull of the logistic model's weights towards 0."""
+STEPS: Final = 25
+"""Of Newton's method."""
 ROUNDS: Final = 2
 LOOK_ALIKES: Final = 3
 """How often a pair of look-alikes counts: to call two photos one is worse than to miss a copy."""
@@ -68,7 +81,7 @@ def _pairs(data: Path, seed: int, processes: int, kept: Path | None) -> list[Pai
     return pairs
 
 
-def fit(pairs: Sequence[Pair]) -> Networks:
+def fit(pairs: Sequence[Pair]) -> Judges:
     """Fit; of a pair of one shot only the alignment that convinces most counts, being the right one."""
     pairs = [*pairs, *(LOOK_ALIKES - 1) * [pair for pair in pairs if pair.kind == "alike"]]
     rows = np.concatenate([pair.rows for pair in pairs])
@@ -76,7 +89,8 @@ def fit(pairs: Sequence[Pair]) -> Networks:
     one_shot = np.array([pair.one_shot for pair in pairs])[owner]
     kept = np.ones(len(rows), bool)
     for _ in range(ROUNDS):
-        fitted = _fitted(rows[kept], one_shot[kept])
+        some, truth = rows[kept], one_shot[kept]
+        fitted = Judges(_networks(some, truth), _logistic(some, truth))
         logits = fitted.logits(rows)
         best = np.full(len(pairs), -np.inf, np.float32)
         np.maximum.at(best, owner, logits)
@@ -84,8 +98,8 @@ def fit(pairs: Sequence[Pair]) -> Networks:
     return fitted
 
 
-def _fitted(rows: Floats, truth: Truth) -> Networks:
-    """Fit the networks, each from another start, by Adam with decaying weights."""
+def _networks(rows: Floats, truth: Truth) -> Networks:
+    """Fit networks, each from another start, by Adam with decaying weights."""
     torch.manual_seed(1)
     mean, spread = rows.mean(axis=0), rows.std(axis=0) + 1e-6
     x = torch.from_numpy(np.clip((rows - mean) / spread, -FARTHEST, FARTHEST))
@@ -125,8 +139,28 @@ def _logits(x: torch.Tensor, layers: Sequence[Layer]) -> torch.Tensor:
     return (x @ weights + bias)[..., 0]
 
 
-def say(fitted: Networks, pairs: Sequence[Pair]) -> None:
-    """Print how sure the networks are of photos not fitted to, and how often that is right."""
+def _logistic(rows: Floats, truth: Truth) -> Logistic:
+    """Fit a ridge logistic regression by Newton's method."""
+    plain = rows[:, PLAIN].astype(np.float64)
+    mean, spread = plain.mean(axis=0), plain.std(axis=0) + 1e-9
+    made = products(np.clip((plain - mean) / spread, -FARTHEST, FARTHEST))
+    centre, width = made.mean(axis=0), made.std(axis=0) + 1e-9
+    design = np.column_stack([np.ones(len(made)), (made - centre) / width])
+    pull = np.eye(design.shape[1]) * RIDGE
+    pull[0, 0] = 0
+    weights = np.zeros(design.shape[1])
+    for _ in range(STEPS):
+        p = 1 / (1 + np.exp(-np.clip(design @ weights, -30, 30)))
+        slope = design.T @ (truth - p) - pull @ weights
+        curve = (design.T * (p * (1 - p))) @ design + pull
+        weights = weights + np.linalg.solve(curve, slope)
+    folded = weights[1:] / width
+    bias = weights[0] - folded @ centre
+    return Logistic(*(np.asarray(one, np.float32) for one in (mean, spread, folded, bias)))
+
+
+def say(fitted: Judges, pairs: Sequence[Pair]) -> None:
+    """Print how sure the judges are of photos not fitted to, and how often that is right."""
     sure = 1 / (1 + np.exp(-np.array([fitted.logits(pair.rows).max() for pair in pairs])))
     truth = np.array([pair.one_shot for pair in pairs])
     print("| probability | pairs | of one shot |\n|---|---|---|")

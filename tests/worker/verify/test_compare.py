@@ -34,15 +34,6 @@ def on_page(image: Image.Image, share: float) -> Image.Image:
     return page
 
 
-def covered(image: Image.Image) -> Image.Image:
-    """Return a photo with three discs on it."""
-    image = image.copy()
-    draw = ImageDraw.Draw(image)
-    for left, top, colour in ((20, 30, "yellow"), (330, 60, "red"), (180, 250, "white")):
-        draw.ellipse((left, top, left + 210, top + 210), fill=colour, outline="black", width=6)
-    return image
-
-
 EDITS = {
     "saved again": lambda image: saved(image, 40),
     "made small": lambda image: image.resize((160, 120)),
@@ -61,7 +52,6 @@ EDITS = {
         image.transpose(Image.Transpose.ROTATE_90), 0.4
     ),
     "sharpened": lambda image: image.filter(ImageFilter.UnsharpMask(2, 400, 0)),
-    "half covered": covered,
 }
 
 

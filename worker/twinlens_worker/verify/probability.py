@@ -1,7 +1,8 @@
 """How sure it is that two pictures are of one shot, from what was measured where they overlap.
 
-A few small networks over a few measurements. Fitted by ``worker/training/verify_calibration.py`` to
-photos and edits that no benchmark uses.
+Two judges must agree: a few small networks, which find most, and a logistic model, which errs otherwise;
+each is fooled by look-alikes that the other is not (docs/decisions/0024). Fitted by
+``worker/training/verify_calibration.py`` to photos and edits that no benchmark uses.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ Floats = NDArray[np.float32]
 
 FITTED: Final = Path(__file__).with_name("fitted.npz")
 MEASUREMENTS: Final = 31
+PLAIN: Final = (*range(10), 11, *range(14, 18), *range(20, 25))
+"""Measurements that the logistic model takes."""
 FARTHEST: Final = 4.0
 """Spreads from the mean beyond which a measurement counts as that far."""
 
@@ -50,15 +53,58 @@ class Networks:
         x = np.tanh(x @ self.second + self.second_bias)
         return np.asarray((x @ self.last + self.last_bias)[..., 0].mean(axis=0), np.float32)
 
+
+@dataclass(frozen=True, slots=True)
+class Logistic:
+    """A logistic model of the P measurements in PLAIN, and of their products by twos."""
+
+    middle: Floats
+    """(P,), and width of what it was fitted to."""
+    width: Floats
+    weights: Floats
+    """(P + P (P + 1) / 2,)."""
+    bias: Floats
+    """()."""
+
+    def logits(self, rows: Floats) -> Floats:
+        """Return the logarithms of the odds, (N,), for measurements, (N, MEASUREMENTS)."""
+        x = np.clip((rows[:, PLAIN] - self.middle) / self.width, -FARTHEST, FARTHEST)
+        return np.asarray(products(x) @ self.weights + self.bias, np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Judges:
+    """Both. A pair is as likely of one shot as the more doubtful of them says."""
+
+    networks: Networks
+    logistic: Logistic
+
+    def logits(self, rows: Floats) -> Floats:
+        """Return the logarithms of the odds, (N,), for measurements, (N, MEASUREMENTS)."""
+        return np.minimum(self.networks.logits(rows), self.logistic.logits(rows))
+
     def write(self, path: Path) -> None:
         """Keep them in a file."""
-        np.savez(path, **{field.name: getattr(self, field.name) for field in fields(self)})
+        both = (self.networks, self.logistic)
+        np.savez(
+            path, **{field.name: getattr(one, field.name) for one in both for field in fields(one)}
+        )
 
     @classmethod
-    def read(cls, path: Path) -> Networks:
+    def read(cls, path: Path) -> Judges:
         """Return those in a file."""
         with np.load(path, allow_pickle=False) as arrays:
-            return cls(**{field.name: arrays[field.name] for field in fields(cls)})
+            networks, logistic = (
+                {field.name: arrays[field.name] for field in fields(kind)}
+                for kind in (Networks, Logistic)
+            )
+        return cls(Networks(**networks), Logistic(**logistic))
+
+
+def products(rows: Floats) -> Floats:
+    """Return measurements, (N, P), and the products of each two of them, (N, P + P (P + 1) / 2)."""
+    first, second = np.triu_indices(rows.shape[1])
+    return np.concatenate([rows, rows[:, first] * rows[:, second]], axis=1)
 
 
 def measurements(found: Judgement) -> Floats:
@@ -85,10 +131,10 @@ def measurements(found: Judgement) -> Floats:
 
 def probability(found: Judgement) -> float:
     """Return the probability that both pictures of an overlap are of one shot, 0 to 1."""
-    logit = float(_networks().logits(measurements(found)[None])[0])
+    logit = float(_judges().logits(measurements(found)[None])[0])
     return float(1 / (1 + np.exp(-np.clip(logit, -30, 30))))
 
 
 @functools.cache
-def _networks() -> Networks:
-    return Networks.read(FITTED)
+def _judges() -> Judges:
+    return Judges.read(FITTED)
