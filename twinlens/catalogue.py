@@ -3,32 +3,23 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import shutil
 import sqlite3
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
-from twinlens.errors import CatalogueError, NewerCatalogueError
-from twinlens.migrations import MIGRATIONS, VERSION
-
-if TYPE_CHECKING:
-    from sqlite_utils import Database
-
-APPLICATION_ID = 0x7714_1E45
-"""Stored in the file's header, so that another program's database is not taken for ours."""
-
-BUSY_MILLISECONDS = 30_000
-"""How long a writer waits for another. Writes take milliseconds; a disk asleep takes seconds."""
+from twinlens.connecting import (
+    connect,
+    connect_frozen,
+    has_log,
+    is_frozen,
+    is_full,
+    version_of,
+)
+from twinlens.errors import CatalogueError
 
 _AT_ONCE = 1000
 """Rows that are read before it is looked whether they still hold."""
-
-
-FULL_BYTES = 65_536
-"""Less space than this, and SQLite cannot work: its shared memory takes 32 KB, its log a few more."""
 
 
 class Catalogue:
@@ -47,7 +38,7 @@ class Catalogue:
 
         Raises NewerCatalogueError, CatalogueError.
         """
-        return cls(path, _connect(path))
+        return cls(path, connect(path))
 
     @classmethod
     def open_to_read(cls, path: Path) -> Catalogue:
@@ -60,14 +51,14 @@ class Catalogue:
                 f"{path.parent}: no library here yet. Make one: twinlens scan FOLDER"
             )
         # Not mode=ro: a reader that comes first after a crash must be able to recover the WAL.
-        if _is_frozen(path):
+        if is_frozen(path):
             return _Frozen(path)
         try:
-            connection = _connect(path)
+            connection = connect(path)
         except CatalogueError:
             # On a full disk one wants to be told of duplicates. SQLite has no place for its shared
             # memory there, which means that nobody else has the catalogue open either.
-            if not _is_full(path) or _has_log(path):
+            if not is_full(path) or has_log(path):
                 raise
             return _Frozen(path)
         connection.execute("PRAGMA query_only = ON")
@@ -146,8 +137,8 @@ class _Frozen(Catalogue):
     """
 
     def __init__(self, path: Path) -> None:
-        self._seen = _version(path)
-        super().__init__(path, _connect_frozen(path))
+        self._seen = version_of(path)
+        super().__init__(path, connect_frozen(path))
 
     def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[Any]:
         with self._unchanged():
@@ -172,7 +163,7 @@ class _Frozen(Catalogue):
         try:
             yield
         finally:  # an error, too, may come of pages of two times
-            if _version(self.path) != self._seen:
+            if version_of(self.path) != self._seen:
                 raise CatalogueError(f"{self.path}: is being written to elsewhere. Ask again.")
 
 
@@ -182,176 +173,4 @@ def set_meta(tx: sqlite3.Connection, key: str, value: str) -> None:
         "INSERT INTO meta (key, value) VALUES (?, ?)"
         " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
         (key, value),
-    )
-
-
-def migrate(connection: sqlite3.Connection, path: Path) -> None:
-    """Bring the tables up to date in one immediate transaction.
-
-    Raises NewerCatalogueError, CatalogueError for a file that is not ours.
-    """
-    import sqlite_utils
-
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        applied = connection.execute("PRAGMA user_version").fetchone()[0]
-        _refuse_foreign(path, connection, applied)
-        _refuse_newer(path, applied)
-        database: Database = sqlite_utils.Database(connection)
-        for step in MIGRATIONS[applied:]:
-            step(database)
-        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        connection.execute(f"PRAGMA user_version = {VERSION}")
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    """Return a connection to a catalogue that is ours, configured and up to date."""
-    try:
-        connection = sqlite3.connect(path, isolation_level=None)
-    except sqlite3.DatabaseError as error:
-        raise _cannot_open(path, error) from error
-    try:
-        _prepare(connection, path)
-    except sqlite3.DatabaseError as error:
-        connection.close()
-        raise _cannot_open(path, error) from error
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _is_frozen(path: Path) -> bool:
-    """Tell whether nobody can write here, nor has it open elsewhere: a backup, a snapshot, a disc.
-
-    In WAL mode SQLite opens no file beside which it may not make others, unless it is told that
-    nothing ever changes (https://www.sqlite.org/wal.html, section 'Read-Only Databases'). Where both
-    others are there, as they are while anybody has it open, it can do without.
-    """
-    if os.access(path.parent, os.W_OK):
-        return False
-    log, shared = (path.with_name(path.name + end) for end in ("-wal", "-shm"))
-    return not log.exists() or not (shared.exists() or log.stat().st_size)
-
-
-def _is_full(path: Path) -> bool:
-    return shutil.disk_usage(path.parent).free < FULL_BYTES
-
-
-def _has_log(path: Path) -> bool:
-    log = path.with_name(path.name + "-wal")
-    return log.exists() and log.stat().st_size > 0
-
-
-def _version(path: Path) -> tuple[int, int, int]:
-    found = path.stat()
-    return found.st_ino, found.st_size, found.st_mtime_ns
-
-
-def _connect_frozen(path: Path) -> sqlite3.Connection:
-    """Return a connection to a catalogue that never changes."""
-    connection = sqlite3.connect(
-        f"{path.absolute().as_uri()}?immutable=1", uri=True, isolation_level=None
-    )
-    try:
-        connection.row_factory = sqlite3.Row
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        _refuse_foreign(path, connection, version)
-        _refuse_newer(path, version)
-        if version < VERSION:
-            raise CatalogueError(
-                f"{path}: written by an older twinlens, and read-only, so that it cannot be brought"
-                " up to date. Copy the library to a disk that can be written."
-            )
-    except sqlite3.DatabaseError as error:
-        connection.close()
-        raise _cannot_open(path, error) from error
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _prepare(connection: sqlite3.Connection, path: Path) -> None:
-    connection.row_factory = sqlite3.Row
-    connection.execute(f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}")
-    # Before anything is written: another program's file keeps its journal mode.
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    _refuse_foreign(path, connection, version)
-    _refuse_newer(path, version)
-    _configure(connection, path)
-    if version < VERSION:
-        migrate(connection, path)
-
-
-def _configure(connection: sqlite3.Connection, path: Path) -> None:
-    if _switch_to_wal(connection) != "wal":
-        raise CatalogueError(
-            f"{path}: SQLite cannot keep its write-ahead log on this disk."
-            " Choose a folder on another with --library."
-        )
-    # FULL: an acknowledged commit survives a power cut. Batches make it affordable (faults.md).
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA foreign_keys = ON")
-    # A log that grew behind a long reader is cut back at the next checkpoint.
-    connection.execute("PRAGMA journal_size_limit = 67108864")
-
-
-def _switch_to_wal(connection: sqlite3.Connection) -> str:
-    """Return the journal mode after asking for WAL.
-
-    The busy timeout does not cover this switch: of 4 processes that opened a new file at the same
-    moment, one was told "database is locked" in 6 of 40 trials.
-    """
-    deadline = time.monotonic() + BUSY_MILLISECONDS / 1000
-    while True:
-        try:
-            return str(connection.execute("PRAGMA journal_mode = WAL").fetchone()[0])
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
-                raise
-            time.sleep(0.01)
-
-
-def _refuse_newer(path: Path, version: int) -> None:
-    if version > VERSION:
-        raise NewerCatalogueError(
-            f"{path}: written by a newer twinlens (tables {version}, known here {VERSION})."
-            " Upgrade twinlens on this computer."
-        )
-
-
-def _refuse_foreign(path: Path, connection: sqlite3.Connection, applied: int) -> None:
-    tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-    stamp = connection.execute("PRAGMA application_id").fetchone()[0]
-    if (tables or applied or stamp) and stamp != APPLICATION_ID:
-        raise CatalogueError(
-            f"{path}: this is another program's database. Choose another folder with --library."
-        )
-
-
-def _cannot_open(path: Path, error: sqlite3.DatabaseError) -> CatalogueError:
-    if "not a database" in str(error) or "malformed" in str(error):
-        return CatalogueError(
-            f"{path}: the catalogue is damaged ({error})."
-            " Restore it from a backup, or move it away and run twinlens scan again."
-        )
-    if path.parent.exists() and _is_full(path):
-        return CatalogueError(
-            f"{path}: cannot open the catalogue: its disk is full. Make space there, then do the same"
-            " again."
-        )
-    if path.exists() and not os.access(path.parent, os.W_OK) and _has_log(path):
-        return CatalogueError(
-            f"{path}: what was written last still lies beside it (by a crash, or another computer at"
-            " work), and nothing can be written here to take it in. Make its disk writable once, or"
-            " copy the library to one that is."
-        )
-    return CatalogueError(
-        f"{path}: cannot open the catalogue: {error}. Check the disk and its permissions."
     )

@@ -1,7 +1,7 @@
 """The catalogue's tables, as numbered steps from empty to now.
 
 Each migration runs once, in order, inside the one BEGIN IMMEDIATE transaction that
-``catalogue.migrate`` opens: of several processes that start at once, one applies them and the
+``connecting.migrate`` opens: of several processes that start at once, one applies them and the
 others find them applied; killed in the middle, none is applied.
 """
 

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from tests.core.conftest import Start
-from twinlens import catalogue as catalogue_module
-from twinlens.catalogue import APPLICATION_ID, Catalogue, set_meta
+from twinlens import connecting
+from twinlens.catalogue import Catalogue, set_meta
+from twinlens.connecting import APPLICATION_ID
 from twinlens.errors import CatalogueError, NewerCatalogueError
 from twinlens.library import Library
 from twinlens.migrations import VERSION
@@ -22,7 +23,7 @@ from twinlens.migrations import VERSION
 MIGRATE_AT_ONCE = """
 import sys
 from pathlib import Path
-from twinlens import catalogue, migrations
+from twinlens import catalogue, connecting, migrations
 import sqlite_utils
 applied = 0
 def counted(step):
@@ -31,7 +32,7 @@ def counted(step):
         applied += 1
         step(database)
     return run
-catalogue.MIGRATIONS = tuple(counted(step) for step in migrations.MIGRATIONS)
+connecting.MIGRATIONS = tuple(counted(step) for step in migrations.MIGRATIONS)
 print("ready", flush=True)
 sys.stdin.readline()
 with catalogue.Catalogue.open(Path(sys.argv[1])) as opened:
@@ -41,14 +42,14 @@ with catalogue.Catalogue.open(Path(sys.argv[1])) as opened:
 MIGRATE_AND_STOP = """
 import sys, time
 from pathlib import Path
-from twinlens import catalogue, migrations
+from twinlens import catalogue, connecting, migrations
 def stop(database):
     database.execute("INSERT INTO meta (key, value) VALUES ('half', 'done')")
     print("between", flush=True)
     time.sleep(60)
 steps = list(migrations.MIGRATIONS)
 steps.insert(int(sys.argv[2]), stop)
-catalogue.MIGRATIONS = tuple(steps)
+connecting.MIGRATIONS = tuple(steps)
 catalogue.Catalogue.open(Path(sys.argv[1]))
 """
 
@@ -180,9 +181,9 @@ def test_failing_step_leaves_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     def broken(database: object) -> None:
         raise KeyboardInterrupt
 
-    steps = (*catalogue_module.MIGRATIONS, broken)
+    steps = (*connecting.MIGRATIONS, broken)
     with monkeypatch.context() as patch:
-        patch.setattr(catalogue_module, "MIGRATIONS", steps)
+        patch.setattr(connecting, "MIGRATIONS", steps)
         with pytest.raises(KeyboardInterrupt):
             Catalogue.open(path)
     assert tables(path) == set()
@@ -192,8 +193,8 @@ def test_older_catalogue_keeps_its_data(monkeypatch: pytest.MonkeyPatch, tmp_pat
     """A catalogue of an older twinlens is brought up to date with what it holds, by readers too."""
     path = tmp_path / "catalogue.sqlite3"
     with monkeypatch.context() as patch:
-        patch.setattr(catalogue_module, "MIGRATIONS", catalogue_module.MIGRATIONS[:1])
-        patch.setattr(catalogue_module, "VERSION", 1)
+        patch.setattr(connecting, "MIGRATIONS", connecting.MIGRATIONS[:1])
+        patch.setattr(connecting, "VERSION", 1)
         with Catalogue.open(path) as old, old.write_tx() as tx:
             set_meta(tx, "kept", "yes")
     with Catalogue.open_to_read(path) as opened:
@@ -207,8 +208,8 @@ def test_pairs_of_an_older_catalogue_are_to_be_verified(
     """What was found before there was a verifier waits for it, and is listed meanwhile."""
     path = tmp_path / "catalogue.sqlite3"
     with monkeypatch.context() as patch:
-        patch.setattr(catalogue_module, "MIGRATIONS", catalogue_module.MIGRATIONS[:5])
-        patch.setattr(catalogue_module, "VERSION", 5)
+        patch.setattr(connecting, "MIGRATIONS", connecting.MIGRATIONS[:5])
+        patch.setattr(connecting, "VERSION", 5)
         with Catalogue.open(path) as old, old.write_tx() as tx:
             tx.execute("INSERT INTO models VALUES (1, 'm', 'd', 2, 8, 0.8, NULL)")
             set_meta(tx, "model_serving", "1")

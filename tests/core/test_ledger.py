@@ -735,7 +735,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
 def _memory() -> sqlite3.Connection:
     """Return a connection to a new catalogue in memory, which saves hundreds of syncs."""
-    from twinlens.catalogue import migrate
+    from twinlens.connecting import migrate
 
     connection = sqlite3.connect(":memory:", isolation_level=None)
     connection.row_factory = sqlite3.Row
