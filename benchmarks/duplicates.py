@@ -26,10 +26,10 @@ from benchmarks.quality.edit import STRENGTHS
 from benchmarks.quality.generator import KINDS
 from benchmarks.quality.pictures import Picture, open_photo, photos_in
 from benchmarks.tables import Table, show
+from training.photos import squash
 from training.twins import distinct
 from training.verify_pairs import sketched
 from twinlens import pairs
-from twinlens_worker.decode.square import described
 from twinlens_worker.measures import pooled
 from twinlens_worker.models.descriptor import Descriptor, load
 from twinlens_worker.verify.compare import compare
@@ -155,7 +155,7 @@ def _shown(model: Descriptor, photos: Iterable[Image.Image]) -> Shown:
     shown, squares, info = Shown(), [], model.info
     for photo in photos:
         shown.sketches.append(sketched(photo))
-        squares.append(described(photo, info.input_size, inner=info.inner))
+        squares.append(squash(photo, info.input_size))
     parts = [model.embed(np.stack(squares[i : i + 64])) for i in range(0, len(squares), 64)]
     shown.vectors = _unit(np.concatenate(parts))
     return shown

@@ -36,7 +36,6 @@ from twinlens.relations import COPY, DUPLICATES
 from twinlens_plugin.groups import make_groups
 from twinlens_plugin.links import Link
 from twinlens_plugin.shots import Photo, Shot
-from twinlens_worker.decode.square import described
 from twinlens_worker.models.descriptor import load
 from twinlens_worker.verify.decide import Subject, decide
 from twinlens_worker.verify.sketch import SIDE, Sketch
@@ -205,12 +204,13 @@ def describe(
 ) -> tuple[NDArray[np.float32], list[Sketch], list[int]]:
     """Return vectors of shape (n, D), and what comparing needs, as the worker makes them."""
     network = load("pocket", device="cpu")
-    info = network.info
+    side = network.info.input_size
     squares, sketches, pixels = [], [], []
     for picture in pictures:
         image = picture.open(SEED)
         pixels.append(image.width * image.height)
-        squares.append(described(image, info.input_size, inner=info.inner))
+        square = image.resize((side, side), Image.Resampling.BILINEAR, reducing_gap=2.0)
+        squares.append(np.asarray(square))
         image.thumbnail((SIDE, SIDE), Image.Resampling.BILINEAR)
         sketches.append(Sketch(np.ascontiguousarray(np.asarray(image)[:, :, ::-1])))
     found = np.concatenate(

@@ -25,7 +25,7 @@ from twinlens.roots import add_root
 from twinlens_worker.commit import commit
 from twinlens_worker.decode import Decoded, DecodeRequest, DecoderPool, decoder, picture
 from twinlens_worker.indexer import open_indexer
-from twinlens_worker.models.descriptor import Descriptor, DescriptorInfo, describe, load
+from twinlens_worker.models.descriptor import Descriptor, load
 from twinlens_worker.target import make_target
 
 OTHER = "decoder, what remains"
@@ -115,15 +115,15 @@ def _decode(
     watch: Stopwatch, sources: Sequence[Path], folder: Path, descriptor: Descriptor
 ) -> list[Decoded]:
     working = decoder.Decoder(max_megapixels=250)
-    info = descriptor.info
-    working.decode(_request(sources[0], info, folder / "warm"))
+    side = descriptor.info.input_size
+    working.decode(_request(sources[0], side, folder / "warm"))
     with _instrumented(watch):
         decode = watch.timed(OTHER, working.decode)
-        return [decode(_request(path, info, folder / "thumbnails")) for path in sources]
+        return [decode(_request(path, side, folder / "thumbnails")) for path in sources]
 
 
-def _request(path: Path, info: DescriptorInfo, thumbnails: Path | None) -> DecodeRequest:
-    return DecodeRequest(bytes(path), info.input_size, thumbnails, None, inner=info.inner)
+def _request(path: Path, side: int, thumbnails: Path | None) -> DecodeRequest:
+    return DecodeRequest(bytes(path), side, thumbnails, None)
 
 
 def _embed_and_commit(
@@ -179,7 +179,7 @@ def _round_trip(folder: Path) -> float:
     """Return the CPU seconds of asking a decoder process and having its answer, in both."""
     path = folder / "tiny.jpg"
     photos.picture(1, (64, 64)).save(path)
-    request = _request(path, describe("pocket"), None)
+    request = _request(path, 128, None)
     working = decoder.Decoder(max_megapixels=250)
     start = time.process_time()
     for _ in range(ROUND_TRIPS):

@@ -23,9 +23,9 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from benchmarks.quality.peers import embedder
 from benchmarks.tables import Table, show
 from training.edits import EDITS, edited
+from training.photos import squash
 from training.twins import distinct
 from twinlens import tuning as module
 from twinlens.tuning import Tuning, fit
@@ -213,11 +213,11 @@ def _task(network: Descriptor, halves: tuple[list[Path], list[Path]], sizes: Siz
 
 def _embed(network: Descriptor, pictures: Sequence[Callable[[], Image.Image]]) -> Vector:
     """Return the vectors as the catalogue keeps them."""
-    describe, dimension = embedder(network), network.info.dimension
+    side, dimension = network.info.input_size, network.info.dimension
     parts = []
     for start in range(0, len(pictures), CHUNK):
-        made = [make() for make in pictures[start : start + CHUNK]]
-        parts += [decode(encode(row), dimension) for row in describe(made)]
+        made = [squash(make(), side) for make in pictures[start : start + CHUNK]]
+        parts += [decode(encode(row), dimension) for row in network.embed(np.stack(made))]
     return np.stack(parts)
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from twinlens_worker.decode.square import described, squash
+from training.photos import squash
 from twinlens_worker.models.descriptor import Descriptor, describe, load
 
 Vectors = NDArray[np.float32]
@@ -60,15 +60,11 @@ class Embedder:
 
     def __init__(self, descriptor: Descriptor) -> None:
         self._descriptor = descriptor
+        self.side = descriptor.info.input_size
 
     def __call__(self, images: Sequence[Image.Image]) -> Vectors:
         """Describe pictures, (N, dimension)."""
-        return self.embed(self.squares(images))
-
-    def squares(self, images: Sequence[Image.Image]) -> NDArray[np.uint8]:
-        """Return what the network sees of pictures, u8 (N, side, side, 3)."""
-        info = self._descriptor.info
-        return np.stack([described(one, info.input_size, inner=info.inner) for one in images])
+        return self.embed(np.stack([squash(image, self.side) for image in images]))
 
     def embed(self, squares: NDArray[np.uint8]) -> Vectors:
         """Describe squashed pictures, u8 (N, side, side, 3)."""
@@ -89,7 +85,7 @@ def _turned(make: Callable[[], Describe]) -> Describe:
     assert isinstance(inner, Embedder)
 
     def describe_turns(images: Sequence[Image.Image]) -> Vectors:
-        squares = inner.squares(images)
+        squares = np.stack([squash(image, inner.side) for image in images])
         turns = [inner.embed(np.rot90(squares, turn, axes=(1, 2))) for turn in range(TURNS)]
         return np.concatenate(turns, axis=1)
 

@@ -9,10 +9,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from training.edits import EDITS, edited
-from training.photos import PhotoSet
+from training.photos import PhotoSet, squash
 from training.trainer import embed
 from training.twins import distinct
-from twinlens_worker.decode.square import described
 from twinlens_worker.models.pocket import PocketNet
 
 EDITS_EACH: Final = 5
@@ -107,6 +106,6 @@ def _edit(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
 
 
 def vectors_of(network: PocketNet, pictures: list[Image.Image], side: int) -> torch.Tensor:
-    """Embed pictures as the worker does, (N, dimension)."""
-    pixels = np.stack([described(picture, side, inner=True) for picture in pictures])
+    """Embed whole pictures, (N, dimension)."""
+    pixels = np.stack([squash(picture, side) for picture in pictures])
     return embed(network, torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255)

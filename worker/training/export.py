@@ -17,7 +17,7 @@ from training.trainer import MEAN, STD
 from twinlens_worker.models import pocket_file
 from twinlens_worker.models.pocket import PocketNet
 
-VERSION: Final = "3"
+VERSION: Final = "2"
 
 
 def main() -> None:
@@ -54,7 +54,6 @@ def export(state: dict[str, Any], data: Path | None, out: Path) -> None:
         channels=network.shape.channels,
         blocks=network.shape.blocks,
         training_commit=_commit(),
-        inner=True,
     )
     pocket_file.write(out, network, header)
 

@@ -11,8 +11,6 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from twinlens_worker.decode.square import squash
-
 STORED: Final = 160
 """Side in pixels that photos are kept at; a view of a part is cut from this."""
 HELD_OUT: Final = 10
@@ -69,7 +67,13 @@ def load(folder: Path) -> PhotoSet:
     for row, path in enumerate(paths):
         with Image.open(path) as image:
             aspects[row] = image.width / image.height
-            pixels[row] = squash(image.convert("RGB"), STORED)
+            pixels[row] = squash(image, STORED)
     names = tuple(path.relative_to(folder).as_posix() for path in paths)
     planes = torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous()
     return PhotoSet(planes, torch.from_numpy(aspects), names)
+
+
+def squash(image: Image.Image, side: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    """Return a picture as u8 (side, side, 3), its aspect given up, as the worker does it."""
+    small = image.convert("RGB").resize((side, side), Image.Resampling.BILINEAR, reducing_gap=2.0)
+    return np.asarray(small)

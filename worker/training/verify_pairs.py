@@ -18,8 +18,8 @@ from PIL import Image
 
 from training.bursts import frames
 from training.hard_edits import ALL, edited
+from training.photos import squash
 from training.twins import distinct
-from twinlens_worker.decode.square import described
 from twinlens_worker.decode.thumbnail import LONGEST_SIDE, QUALITY
 from twinlens_worker.models.descriptor import load
 from twinlens_worker.verify.compare import alignments
@@ -161,7 +161,7 @@ def _nearest(photos: list[Image.Image], camera: list[bool]) -> NDArray[np.int64]
     """Return (N, NEAREST) by the descriptor; the camera's photos hold several of one shot."""
     model = load("pocket", device="cpu")
     info = model.info
-    squares = [described(photo, info.input_size, inner=info.inner) for photo in photos]
+    squares = [squash(photo, info.input_size) for photo in photos]
     parts = [model.embed(np.stack(squares[i : i + 64])) for i in range(0, len(squares), 64)]
     vectors = np.concatenate(parts)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)

@@ -99,8 +99,7 @@ class Pipeline:
 
         Raises PhotoError, with the path in its text.
         """
-        info = self.descriptor.info
-        request = DecodeRequest(path, info.input_size, None, None, box=box, inner=info.inner)
+        request = DecodeRequest(path, self.descriptor.info.input_size, None, None, box=box)
         try:
             pixels = self._pool.submit(request).result().pixels
             assert pixels is not None
@@ -122,8 +121,8 @@ class Pipeline:
 
     def _request(self, photo: Photo) -> DecodeRequest:
         path = resolve(self._settings.mounts, photo.root, photo.root_path, photo.path)
-        info = self.descriptor.info
-        return DecodeRequest(path, info.input_size, self._thumbnails, self._known, inner=info.inner)
+        size = self.descriptor.info.input_size
+        return DecodeRequest(path, size, self._thumbnails, self._known)
 
     def _embed(
         self, decoded: Sequence[tuple[Photo, Decoded]], *, with_labels: bool

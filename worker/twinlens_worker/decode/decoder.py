@@ -6,15 +6,17 @@ import hashlib
 import warnings
 from collections.abc import Callable
 
+import numpy as np
+from PIL import Image
+
 from twinlens import media
 from twinlens_worker.decode import picture
 from twinlens_worker.decode.boxes import cut_out, side_around
 from twinlens_worker.decode.known import KnownContents
 from twinlens_worker.decode.reasons import explained
-from twinlens_worker.decode.request import Decoded, DecodeRequest, Rendering
+from twinlens_worker.decode.request import Box, Decoded, DecodeRequest, Rendering
 from twinlens_worker.decode.sharpness import sharpness
 from twinlens_worker.decode.source import read_photo
-from twinlens_worker.decode.square import described
 from twinlens_worker.decode.thumbnail import keep_thumbnail
 
 
@@ -58,7 +60,7 @@ class Decoder:
             found = self._read(data, request)
             if request.thumbnails is not None:
                 keep_thumbnail(found.image, request.thumbnails, sha256)
-            return _answer(found, sha256, len(data), request)
+            return _answer(found, sha256, len(data), request.input_size, request.box)
 
     def _read(self, data: bytes, request: DecodeRequest) -> picture.Picture:
         side, limit = request.input_size, self._max_megapixels
@@ -89,13 +91,15 @@ class Decoder:
         return hash_pixels(data, max_megapixels=self._max_megapixels)
 
 
-def _answer(found: picture.Picture, sha256: bytes, size: int, request: DecodeRequest) -> Decoded:
-    box = request.box
+def _answer(
+    found: picture.Picture, sha256: bytes, size: int, side: int, box: Box | None
+) -> Decoded:
     image = found.image if box is None else cut_out(found.image, box)
+    square = image.resize((side, side), Image.Resampling.BILINEAR, reducing_gap=2.0)
     return Decoded(
         sha256=sha256,
         size=size,
-        pixels=described(image, request.input_size, inner=request.inner and box is None),
+        pixels=np.asarray(square),
         width=found.width,
         height=found.height,
         format=found.format,

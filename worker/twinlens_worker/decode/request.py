@@ -56,9 +56,6 @@ class DecodeRequest:
     known: KnownVectors | None
     """Contents that have a vector here are hashed only."""
 
-    inner: bool = False
-    """Whether ``pixels`` show the picture within the picture, where it holds one."""
-
     exact: bool = False
     """Whether only the hash of every pixel is wanted, at full size."""
 
@@ -78,7 +75,7 @@ class Decoded:
     """Bytes of the file."""
 
     pixels: NDArray[np.uint8] | None = None
-    """(S, S, 3) RGB, sRGB, upright, what was asked for squashed to a square; None when known."""
+    """(S, S, 3) RGB, sRGB, upright, the whole frame squashed to a square; None when known."""
 
     width: int | None = None
     """Of the original as shown (after orientation), not of the scaled decode."""

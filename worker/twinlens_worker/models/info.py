@@ -18,8 +18,6 @@ class DescriptorInfo:
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
     """Normalisation of R, G, B in 0..1; the defaults are ImageNet's, as in torchvision."""
-    inner: bool = False
-    """Whether it describes the picture within a picture, where there is one (``decode.inner``)."""
     licence: str = "unknown"
     notes: str = ""
     categories: tuple[str, ...] = field(default=(), repr=False)

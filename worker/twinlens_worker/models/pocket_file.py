@@ -32,8 +32,6 @@ class PocketHeader:
     blocks: tuple[int, ...]
     training_commit: str
     """The commit of this repository whose `worker/training` made the weights."""
-    inner: bool = False
-    """See ``DescriptorInfo.inner``."""
     licence: str = "Apache-2.0"
 
 
@@ -81,7 +79,6 @@ def describe(_name: str, path: Path | None) -> DescriptorInfo:
         copy_threshold=header.copy_threshold,
         mean=header.mean,
         std=header.std,
-        inner=header.inner,
         licence=header.licence,
         notes=f"version {header.version}, bundled, see docs/model-card.md",
     )
