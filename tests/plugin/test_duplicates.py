@@ -219,7 +219,7 @@ def test_threshold_below_what_was_sought_is_said(
     settings = Settings(library=built.library.folder)
     pairs.lower_floor(built.catalogue, settings, built.model)
     assert "not been looked for" not in twinlens("duplicates").stderr
-    monkeypatch.setenv("TWINLENS_COPY_THRESHOLD", "0.4")
-    assert "copies below 0.45 have not been looked for. Run: twinlens scan" in (
+    monkeypatch.setenv("TWINLENS_COPY_THRESHOLD", "0.3")
+    assert "copies below 0.36 have not been looked for. Run: twinlens scan" in (
         twinlens("duplicates").stderr
     )

@@ -48,10 +48,10 @@ def request_for(tmp_path: Path, quarters: Image.Image) -> MakeRequest:
 
 
 def children() -> list[psutil.Process]:
-    """Return the decoder processes of this one."""
+    """Return the decoder processes of this one; not those of programs that it runs for other tests."""
     return [
         child
-        for child in psutil.Process().children(recursive=True)
+        for child in psutil.Process().children()
         if "twinlens_worker.decode.child" in child.cmdline()
     ]
 
