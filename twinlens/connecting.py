@@ -6,6 +6,7 @@ import os
 import shutil
 import sqlite3
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,19 +52,7 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
 
 def connect(path: Path) -> sqlite3.Connection:
     """Return a connection to a catalogue that is ours, configured and up to date."""
-    try:
-        connection = sqlite3.connect(path, isolation_level=None)
-    except sqlite3.DatabaseError as error:
-        raise _cannot_open(path, error) from error
-    try:
-        _prepare(connection, path)
-    except sqlite3.DatabaseError as error:
-        connection.close()
-        raise _cannot_open(path, error) from error
-    except BaseException:
-        connection.close()
-        raise
-    return connection
+    return _opened(path, path, _prepare)
 
 
 def is_frozen(path: Path) -> bool:
@@ -98,19 +87,25 @@ def version_of(path: Path) -> tuple[int, int, int]:
 
 def connect_frozen(path: Path) -> sqlite3.Connection:
     """Return a connection to a catalogue that never changes."""
-    connection = sqlite3.connect(
-        f"{path.absolute().as_uri()}?immutable=1", uri=True, isolation_level=None
-    )
+    uri = f"{path.absolute().as_uri()}?immutable=1"
+    return _opened(path, uri, _refuse_unready, uri=True)
+
+
+def _opened(
+    path: Path,
+    name: Path | str,
+    prepare: Callable[[sqlite3.Connection, Path], object],
+    *,
+    uri: bool = False,
+) -> sqlite3.Connection:
+    """Open and prepare, or close again. Raises CatalogueError."""
+    try:
+        connection = sqlite3.connect(name, uri=uri, isolation_level=None)
+    except sqlite3.DatabaseError as error:
+        raise _cannot_open(path, error) from error
     try:
         connection.row_factory = sqlite3.Row
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        _refuse_foreign(path, connection, version)
-        _refuse_newer(path, version)
-        if version < VERSION:
-            raise CatalogueError(
-                f"{path}: written by an older twinlens, and read-only, so that it cannot be brought"
-                " up to date. Copy the library to a disk that can be written."
-            )
+        prepare(connection, path)
     except sqlite3.DatabaseError as error:
         connection.close()
         raise _cannot_open(path, error) from error
@@ -120,8 +115,18 @@ def connect_frozen(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def _refuse_unready(connection: sqlite3.Connection, path: Path) -> None:
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    _refuse_foreign(path, connection, version)
+    _refuse_newer(path, version)
+    if version < VERSION:
+        raise CatalogueError(
+            f"{path}: written by an older twinlens, and read-only, so that it cannot be brought"
+            " up to date. Copy the library to a disk that can be written."
+        )
+
+
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
-    connection.row_factory = sqlite3.Row
     connection.execute(f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}")
     # Before anything is written: another program's file keeps its journal mode.
     version = connection.execute("PRAGMA user_version").fetchone()[0]
