@@ -129,6 +129,7 @@ function voice() {
 /** Open a dialog; toasts follow it in, and out again when it closes. */
 export function openDialog(dialog) {
   dialog.showModal();
+  dialog.scrollTop = 0; // it scrolls to the button that has the focus, the last thing in it
   voice();
   dialog.addEventListener("close", voice, { once: true });
 }
