@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import click
-from click.shell_completion import CompletionItem
 
 from twinlens.catalogue import Catalogue
 from twinlens.relations import DUPLICATES, KINDS, PAIR
 from twinlens.settings import Settings
 from twinlens_plugin.completing import with_commas
 from twinlens_plugin.keeper import Keep
+from twinlens_plugin.names import Names
 from twinlens_plugin.options import PATH, Function
 from twinlens_plugin.places import part_of_library
 from twinlens_plugin.rules import DEFAULT, PATH_PREFIX, parse_keep
@@ -86,32 +86,8 @@ _FLAGS = {"rotated": ("--rotated", "--no-rotated"), "ignore-same-folder": ("--ig
 _VALUED = frozenset("min-score min-win since under against reference keep folder".split())
 
 
-class _Kinds(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.4 on
-    """Names of relations with commas between them."""
-
-    name = "kinds"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> frozenset[str]:
-        """Read the names; ``pair`` is none of them, since one photo makes no group."""
-        if isinstance(value, frozenset):
-            return value
-        names = frozenset(name.strip() for name in str(value).split(",") if name.strip())
-        known = [kind for kind in KINDS if kind != PAIR]
-        if not names or not names <= set(known):
-            wrong = ", ".join(sorted(names - set(known))) or value
-            self.fail(f"'{wrong}' is no kind. Known: {', '.join(known)}.", param, ctx)
-        return names
-
-    def shell_complete(
-        self,
-        ctx: click.Context,  # noqa: ARG002
-        param: click.Parameter,  # noqa: ARG002
-        incomplete: str,
-    ) -> list[CompletionItem[str]]:
-        """Complete the last of the names."""
-        return with_commas([kind for kind in KINDS if kind != PAIR], incomplete)
+_KINDS = Names("kinds", [kind for kind in KINDS if kind != PAIR], "is no kind")
+"""``pair`` is none of them, since one photo makes no group."""
 
 
 def _folders(name: str, text: str) -> Any:  # noqa: ANN401  a decorator of click's
@@ -124,7 +100,7 @@ _OPTIONS = (
     click.option(
         "--kind",
         "kinds",
-        type=_Kinds(),
+        type=_KINDS,
         default=_SHOWN,
         metavar="KIND,...",
         help=f"Which relations make a group ({_SHOWN}); burst and similar are no duplicates.",

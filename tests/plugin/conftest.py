@@ -45,6 +45,11 @@ class Built:
         photos.mkdir(parents=True, exist_ok=True)
         self.photos = photos
         self.catalogue = Catalogue.open(self.library.catalogue)
+        self.use_model(labels=False)
+        self.root: Root = add_root(self.catalogue, photos, now=NOW)
+
+    def use_model(self, *, labels: bool) -> None:
+        """Make the model the one in use; with ``labels`` it names things, which pocket does not."""
         self.model: Model = models.set_target(
             self.catalogue,
             name="pocket",
@@ -52,8 +57,8 @@ class Built:
             dimension=DIMENSION,
             input_size=96,
             copy_threshold=0.9,
+            labels=labels,
         )[0]
-        self.root: Root = add_root(self.catalogue, photos, now=NOW)
 
     def photo(
         self,
@@ -226,6 +231,12 @@ def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     _forget_send2trash()  # it reads them when it is imported
     yield folder
     _forget_send2trash()
+
+
+@pytest.fixture
+def trash(own_home: Path) -> Path:
+    """The folder of files in the trash."""
+    return own_home / "data" / "Trash" / "files"
 
 
 def _forget_send2trash() -> None:

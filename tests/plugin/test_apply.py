@@ -35,12 +35,6 @@ def home(own_home: Path) -> Path:
 
 
 @pytest.fixture
-def trash(home: Path) -> Path:
-    """The folder of files in the trash."""
-    return home / "data" / "Trash" / "files"
-
-
-@pytest.fixture
 def shots(built: Built) -> dict[str, Path]:
     """A shot, a second file with its bytes, and a smaller copy."""
     return {

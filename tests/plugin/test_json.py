@@ -16,9 +16,9 @@ import click
 import jsonschema
 import pytest
 
-from tests.plugin.conftest import DIMENSION, Built, Cli, Scanned, draw_photos
+from tests.plugin.conftest import Built, Cli, Scanned, draw_photos
 from tests.plugin.schemas import DOCS, schema, strict
-from twinlens import labels, models
+from twinlens import labels
 from twinlens.catalogue import Catalogue
 from twinlens.labels import Label
 from twinlens.library import Library
@@ -178,15 +178,7 @@ def _stay(visit: Visit) -> None:
 @pytest.fixture
 def labelled(built: Built) -> Built:
     """A library whose model names things, which the bundled one does not."""
-    built.model, _ = models.set_target(
-        built.catalogue,
-        name=built.model.name,
-        digest=built.model.digest,
-        dimension=DIMENSION,
-        input_size=96,
-        copy_threshold=0.9,
-        labels=True,
-    )
+    built.use_model(labels=True)
     path = built.photo("chair.jpg")
     with built.catalogue.write_tx() as tx:
         labels.store(tx, built.model.id, built.content_id(path), [Label("folding_chair", 0.98)])

@@ -6,23 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.plugin.conftest import DIMENSION, Built, Cli
-from twinlens import labels, models
+from tests.plugin.conftest import Built, Cli
+from twinlens import labels
 from twinlens.labels import Label
 
 
 @pytest.fixture
 def named(built: Built) -> Built:
     """Three photos, labelled by the model in use: two chairs, of which one is surer."""
-    built.model, _ = models.set_target(
-        built.catalogue,
-        name=built.model.name,
-        digest=built.model.digest,
-        dimension=DIMENSION,
-        input_size=96,
-        copy_threshold=0.9,
-        labels=True,
-    )
+    built.use_model(labels=True)
     for name, found in (
         ("chair.jpg", [Label("folding_chair", 0.98), Label("sofa", 0.0512)]),
         ("maybe.jpg", [Label("folding_chair", 0.31)]),

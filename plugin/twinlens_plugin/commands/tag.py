@@ -7,7 +7,6 @@ import itertools
 
 import click
 from click.core import ParameterSource
-from click.shell_completion import CompletionItem
 
 from twinlens.catalogue import Catalogue
 from twinlens_plugin.acting import running
@@ -15,43 +14,15 @@ from twinlens_plugin.acting.actions import Action, Order
 from twinlens_plugin.acting.clearing import tagged_photos, ungrouped_photos
 from twinlens_plugin.acting.journal import read_runs
 from twinlens_plugin.acting.tagging import Field, Former
-from twinlens_plugin.completing import with_commas
 from twinlens_plugin.filters import NAMES, Filters, filter_options
 from twinlens_plugin.listed import read_list
 from twinlens_plugin.named import about
+from twinlens_plugin.names import Names
 from twinlens_plugin.options import PATH, Command, Session, common, photo_list_option
 from twinlens_plugin.planning import planned
 from twinlens_plugin.plans import Plan, new_plan
 from twinlens_plugin.relations import Duplicates
 from twinlens_plugin.wanted import Wanted
-
-
-class _Fields(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.4 on
-    """Names of fields with commas between them."""
-
-    name = "fields"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> frozenset[Field]:
-        """Read the names."""
-        if isinstance(value, frozenset):
-            return value
-        names = [name.strip() for name in str(value).split(",") if name.strip()]
-        known = [field.value for field in Field]
-        if not names or not {*names} <= {*known}:
-            wrong = ", ".join(sorted({*names} - {*known})) or value
-            self.fail(f"'{wrong}' cannot be written. Known: {', '.join(known)}.", param, ctx)
-        return frozenset(map(Field, names))
-
-    def shell_complete(
-        self,
-        ctx: click.Context,  # noqa: ARG002
-        param: click.Parameter,  # noqa: ARG002
-        incomplete: str,
-    ) -> list[CompletionItem[str]]:
-        """Complete the last of the names."""
-        return with_commas([field.value for field in Field], incomplete)
 
 
 @click.command("tag", cls=Command)
@@ -60,7 +31,7 @@ class _Fields(click.ParamType):  # type: ignore[type-arg]  # generic from click 
 @click.option(
     "--with",
     "fields",
-    type=_Fields(),
+    type=Names("fields", [*Field], "cannot be written"),
     metavar="FIELD,...",
     help="What to write: keywords (the default), rating, label.",
 )
@@ -78,7 +49,7 @@ def command(
     context: click.Context,
     named: tuple[bytes, ...],
     filters: Filters,
-    fields: frozenset[Field] | None,
+    fields: frozenset[str] | None,
     limit: int | None,
     files_from: str | None,
     session: Session,
@@ -111,7 +82,7 @@ def command(
             Action.TAG,
             keyword_root=session.settings.keyword_root,
             sidecar_style=session.settings.sidecar_style,
-            fields=fields or frozenset(Field if clear else {Field.KEYWORDS}),
+            fields=frozenset(map(Field, fields or (Field if clear else {Field.KEYWORDS}))),
             whole_groups=True,
             clear=clear,
         )

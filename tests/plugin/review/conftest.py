@@ -22,6 +22,8 @@ import pytest
 from PIL import Image, ImageDraw
 from playwright.sync_api import Browser, sync_playwright
 
+from tests.plugin.conftest import Built
+from tests.plugin.review.acting import Desk, fill
 from tests.plugin.review.looking import Eyes, launched
 from twinlens.catalogue import Catalogue
 from twinlens.library import Library
@@ -254,3 +256,16 @@ def eyes(chromium: Browser, serve: Serve) -> Iterator[Eyes]:
     yield opened
     opened.close()
     assert opened.complaints == []
+
+
+@pytest.fixture
+def photos(built: Built) -> dict[str, Path]:
+    """Three groups, and a photo that is alone."""
+    return fill(built)
+
+
+@pytest.fixture
+def desk(built: Built, photos: dict[str, Path]) -> Iterator[Desk]:
+    """The page on them."""
+    with Desk(built.library) as opened:
+        yield opened

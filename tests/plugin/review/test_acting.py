@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -15,7 +14,7 @@ import pytest
 
 from tests.plugin.acting import contents, state
 from tests.plugin.conftest import Built, Cli, wait_until
-from tests.plugin.review.acting import Desk, fill
+from tests.plugin.review.acting import Desk
 from tests.plugin.review.conftest import Page
 from twinlens.roots import MARKER_NAME
 from twinlens_plugin.acting.journal import read_runs
@@ -25,25 +24,6 @@ from twinlens_plugin.acting.journal import read_runs
 def home(own_home: Path) -> Path:
     """A home of the test's own: nothing may go to the real trash."""
     return own_home
-
-
-@pytest.fixture
-def trash(home: Path) -> Path:
-    """The folder of files in the trash."""
-    return home / "data" / "Trash" / "files"
-
-
-@pytest.fixture
-def photos(built: Built) -> dict[str, Path]:
-    """Three groups, and a photo that is alone."""
-    return fill(built)
-
-
-@pytest.fixture
-def desk(built: Built, photos: dict[str, Path]) -> Iterator[Desk]:
-    """The page on them."""
-    with Desk(built.library) as opened:
-        yield opened
 
 
 def test_the_whole_way_there_and_back(built: Built, desk: Desk, trash: Path):

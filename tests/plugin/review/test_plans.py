@@ -15,24 +15,11 @@ import pytest
 from tests.conftest import Clock
 from tests.plugin.acting import state
 from tests.plugin.conftest import Built, Cli
-from tests.plugin.review.acting import Desk, fill, overview
+from tests.plugin.review.acting import Desk, overview
 from twinlens_plugin.plans import read_plan
 from twinlens_plugin.review.drafts import KEPT_SECONDS
 
 SCHEMA = json.loads((Path(__file__).parents[3] / "docs" / "plan.schema.json").read_text())
-
-
-@pytest.fixture
-def photos(built: Built) -> dict[str, Path]:
-    """Three groups, and a photo that is alone."""
-    return fill(built)
-
-
-@pytest.fixture
-def desk(built: Built, photos: dict[str, Path]) -> Iterator[Desk]:
-    """The page on them."""
-    with Desk(built.library) as opened:
-        yield opened
 
 
 @pytest.fixture

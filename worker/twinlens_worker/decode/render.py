@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Final
 from PIL import Image
 
 from twinlens.errors import UnreadableError
+from twinlens_worker.decode import jpegs
 from twinlens_worker.decode.picture import Picture, read_picture
 from twinlens_worker.decode.request import Rendering
 
@@ -37,29 +37,17 @@ def render(data: bytes, wanted: Rendering, *, raw: bool, max_megapixels: int) ->
         found = read_raw(data, side=side, max_megapixels=max_megapixels, least=longest)
     else:
         found = read_picture(data, side=side, max_megapixels=max_megapixels)
-    image = _at_most(found.image, min(longest, _LONGEST_OF_JPEG))
+    most = min(longest, _LONGEST_OF_JPEG)
+    image = jpegs.at_most(found.image, most, Image.Resampling.LANCZOS, gap=3.0)
     _write(image, wanted.to)
     return replace(found, image=image)
 
 
-def _at_most(image: Image.Image, longest: int) -> Image.Image:
-    scale = longest / max(image.size)
-    if scale >= 1:
-        return image
-    width, height = (max(1, round(side * scale)) for side in image.size)
-    return image.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=3.0)
-
-
 def _write(image: Image.Image, path: Path) -> None:
-    unfinished = path.with_suffix(f".{os.getpid()}")
     try:
-        image.save(unfinished, "JPEG", quality=QUALITY, subsampling=0)
-        unfinished.replace(path)
+        jpegs.write(image, path, quality=QUALITY, subsampling=0)
     except OSError as error:
         why = os.strerror(error.errno) if error.errno else str(error)
         raise UnreadableError(
             f"its picture cannot be written to {path.parent}: {why}. Make space there."
         ) from error
-    finally:
-        with contextlib.suppress(OSError):
-            unfinished.unlink(missing_ok=True)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from pathlib import Path
 
 from PIL import Image
 
 from twinlens.thumbnails import thumbnail_path
+from twinlens_worker.decode import jpegs
 
 LONGEST_SIDE = 320
 QUALITY = 80
@@ -23,22 +23,5 @@ def keep_thumbnail(image: Image.Image, folder: Path, sha256: bytes) -> None:
     with contextlib.suppress(OSError):
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
-            _write(_small(image), path)
-
-
-def _small(image: Image.Image) -> Image.Image:
-    scale = LONGEST_SIDE / max(image.size)
-    if scale >= 1:
-        return image
-    width, height = (max(1, round(side * scale)) for side in image.size)
-    return image.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=2.0)
-
-
-def _write(image: Image.Image, path: Path) -> None:
-    # No fsync: after a power cut the cache is rebuilt from the photo.
-    unfinished = path.with_suffix(f".{os.getpid()}")
-    try:
-        image.save(unfinished, "JPEG", quality=QUALITY)
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+            small = jpegs.at_most(image, LONGEST_SIDE, Image.Resampling.BILINEAR, gap=2.0)
+            jpegs.write(small, path, quality=QUALITY)
