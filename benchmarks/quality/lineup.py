@@ -12,6 +12,7 @@ from benchmarks.quality.methods import Method
 from benchmarks.quality.peers import Peer
 
 TEACHER: Final = Path("teacher", "mobilenet_v2_imagenet.safetensors")
+WHOLE: Final = ", whole pictures"
 MOBILENET: Final = "torchvision:mobilenet_v2"
 
 
@@ -46,14 +47,19 @@ class Lineup:
 
 
 def of_models(models: Sequence[Model]) -> Lineup:
-    """Return each model plain, tuned, with turns, and whitened; ModelError where one is unusable."""
+    """Return each model as twinlens uses it, plain and tuned, then describing whole pictures only.
+
+    The latter plain, tuned, with turns, and whitened. Raises ModelError where one is unusable.
+    """
     found: list[Peer] = []
     ways: list[Method] = []
     for model in models:
-        peer = peers.network(model.label, model.name, model.weights)
-        turns = peers.turned(peer)
-        found += [peer, turns]
+        peer = peers.network(f"{model.label}{WHOLE}", model.name, model.weights)
+        both, turns = peers.with_inner(model.label, peer), peers.turned(peer)
+        found += [both, peer, turns]
         ways += [
+            methods.with_inner(both),
+            methods.with_tuning_and_inner(both),
             methods.plain(peer),
             methods.with_turns(peer, turns),
             methods.with_tuning(peer),

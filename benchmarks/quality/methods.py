@@ -10,12 +10,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from benchmarks.quality.peers import TURNS, Peer, Vectors
+from benchmarks.quality.peers import PICTURES, TURNS, Peer, Vectors
 from training import whitening
 from twinlens import tuning
 
 WHITENED: Final = 256
 """Axes kept by whitening, at most half as many as there are photos to fit it on."""
+INNER_MARGIN: Final = 0.05
 Similarity = NDArray[np.float32]
 Compare = Callable[[Vectors, Vectors], Similarity]
 """From (queries, D) and (references, D) to (queries, references), higher is closer."""
@@ -44,10 +45,22 @@ def inner(queries: Vectors, references: Vectors) -> Similarity:
     return np.asarray(queries @ references.T, np.float32)
 
 
-def best_turn(queries: Vectors, references: Vectors) -> Similarity:
+def best_turn(queries: Vectors, references: Vectors, compare: Compare = inner) -> Similarity:
     """Compare each of the query's quarter turns, (queries, 4 x D), and take the best."""
     turns = np.split(queries, TURNS, axis=1)
-    return np.asarray(np.maximum.reduce([inner(turn, references) for turn in turns]), np.float32)
+    return np.asarray(np.maximum.reduce([compare(turn, references) for turn in turns]), np.float32)
+
+
+def best_picture(queries: Vectors, references: Vectors, compare: Compare = inner) -> Similarity:
+    """Compare whole and inner pictures, (queries, 2 x D) and (references, 2 x D), as twinlens does.
+
+    What is alike only with an inner picture counts INNER_MARGIN less.
+    """
+    asked, held = (np.split(rows, PICTURES, axis=1) for rows in (queries, references))
+    through = np.maximum.reduce(
+        [compare(asked[one], held[other]) for one, other in ((0, 1), (1, 0), (1, 1))]
+    )
+    return np.asarray(np.maximum(compare(asked[0], held[0]), through - INNER_MARGIN), np.float32)
 
 
 def whitened(queries: Vectors, references: Vectors) -> Similarity:
@@ -73,31 +86,49 @@ def with_turns(peer: Peer, turns: Peer) -> Method:
     return Method(f"{peer.name}, with turns", peer, best_turn, peer.threshold, turns)
 
 
+def with_inner(both: Peer) -> Method:
+    """Return a peer that describes inner pictures too."""
+    return Method(both.name, both, best_picture, both.threshold)
+
+
 @dataclass(frozen=True, slots=True)
 class Tuned:
     """Compare as a library that `twinlens model tune` was run on: fitted on the references alone."""
 
     threshold: float
-    turns: int = 1
+    views: Callable[[Vectors, Vectors, Compare], Similarity] | None = None
+    """How several vectors of a photo are compared: `best_turn`, `best_picture`."""
 
     def __call__(self, queries: Vectors, references: Vectors) -> Similarity:
-        """Return tuned scores; several turns of a query, (queries, turns x D), give the best."""
-        fitted = tuning.fit(references, self.threshold)
-        entries = fitted.entries(references)
-        scores = [
-            fitted.queries(turn) @ entries.T for turn in np.split(queries, self.turns, axis=1)
-        ]
-        return np.asarray(1 + np.maximum.reduce(scores), np.float32)
+        """Return tuned scores."""
+        pictures = PICTURES if self.views is best_picture else 1
+        fitted = tuning.fit(np.split(references, pictures, axis=1)[0], self.threshold)
+
+        def compare(asked: Vectors, held: Vectors) -> Similarity:
+            return np.asarray(1 + fitted.queries(asked) @ fitted.entries(held).T, np.float32)
+
+        return (
+            self.views(queries, references, compare) if self.views else compare(queries, references)
+        )
 
 
 def with_tuning(peer: Peer) -> Method:
     """Return a peer tuned on the library: the threshold keeps its number."""
-    assert peer.threshold is not None
-    return Method(f"{peer.name}, tuned", peer, Tuned(peer.threshold), peer.threshold)
+    return Method(f"{peer.name}, tuned", peer, Tuned(_threshold(peer)), peer.threshold)
 
 
 def with_tuning_and_turns(peer: Peer, turns: Peer) -> Method:
     """Return both."""
-    assert peer.threshold is not None
-    compare = Tuned(peer.threshold, TURNS)
+    compare = Tuned(_threshold(peer), best_turn)
     return Method(f"{peer.name}, tuned and with turns", peer, compare, peer.threshold, turns)
+
+
+def with_tuning_and_inner(both: Peer) -> Method:
+    """Return a peer that describes inner pictures too, tuned on the library."""
+    compare = Tuned(_threshold(both), best_picture)
+    return Method(f"{both.name}, tuned", both, compare, both.threshold)
+
+
+def _threshold(peer: Peer) -> float:
+    assert peer.threshold is not None
+    return peer.threshold

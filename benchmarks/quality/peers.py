@@ -18,11 +18,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from training.photos import squash
+from twinlens_worker.decode.inner import innermost
 from twinlens_worker.models.descriptor import Descriptor, describe, load
 
 Vectors = NDArray[np.float32]
 Describe = Callable[[Sequence[Image.Image]], Vectors]
 TURNS: Final = 4
+PICTURES: Final = 2
+"""Of a photo: the whole, and the picture within it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,14 @@ def network(label: str, name: str, weights: Path | None = None) -> Peer:
 def turned(peer: Peer) -> Peer:
     """Return the same network, describing each picture in its four quarter turns."""
     return Peer(f"{peer.name}, with turns", functools.partial(_turned, peer.make), turned=True)
+
+
+def with_inner(name: str, peer: Peer) -> Peer:
+    """Return the same network, describing each picture and the picture within it, as the worker does.
+
+    A row holds one behind the other; where there is no inner picture, the whole one twice.
+    """
+    return Peer(name, functools.partial(_with_inner, peer.make), peer.threshold)
 
 
 def loaded(name: str, descriptor: Descriptor) -> Peer:
@@ -90,6 +101,21 @@ def _turned(make: Callable[[], Describe]) -> Describe:
         return np.concatenate(turns, axis=1)
 
     return describe_turns
+
+
+def _with_inner(make: Callable[[], Describe]) -> Describe:
+    describe_whole = make()
+
+    def describe_both(images: Sequence[Image.Image]) -> Vectors:
+        whole = describe_whole(images)
+        within = [innermost(image) for image in images]
+        found = [row for row, image in enumerate(images) if within[row] is not image]
+        inner = whole.copy()
+        if found:
+            inner[found] = describe_whole([within[row] for row in found])
+        return np.concatenate([whole, inner], axis=1)
+
+    return describe_both
 
 
 def _untrained() -> Embedder:

@@ -9,7 +9,7 @@ from typing import Any
 from benchmarks.quality.figures import share
 from benchmarks.tables import Table
 
-OURS, TUNED = "pocket", "pocket, tuned"
+OURS, TUNED, WHOLE = "pocket", "pocket, tuned", "pocket, whole pictures"
 TEACHER = "MobileNetV2 (ImageNet, GeM)"
 WHITENED = f"{TEACHER}, whitened"
 
@@ -45,18 +45,22 @@ def _of_copies(copies: Mapping[str, Any], hashes: tuple[str, ...]) -> Iterator[T
     if not {OURS, WHITENED, *hashes} <= set(copies):
         return
     ours, teacher = copies[OURS].overall, copies[WHITENED].overall
-    yield _at_least("copies, µAP", 0.97, ours.u_ap)
-    yield _at_least("copies, µAP, against the whitened MobileNetV2", teacher.u_ap, ours.u_ap)
-    yield _at_least("copies, recall at 99 % precision", 0.92, ours.recall[0])
     best = max(hashes, key=lambda name: copies[name].overall.recall[0])
     missed = 1 - copies[best].overall.recall[0]
-    fewer = missed / max(1 - ours.recall[0], 1e-9)
-    yield Target(
-        f"copies, misses at 99 % precision against the best hash ({best}, {share(missed)})",
-        "8 times fewer",
-        f"{fewer:.1f} times",
-        fewer >= 8,
-    )
+    for words, name in (("", OURS), (", tuned on the library", TUNED)):
+        if name not in copies:
+            continue
+        one = copies[name].overall
+        yield _at_least(f"copies, µAP{words}", 0.97, one.u_ap)
+        yield _at_least(f"copies, recall at 99 % precision{words}", 0.92, one.recall[0])
+        fewer = missed / max(1 - one.recall[0], 1e-9)
+        yield Target(
+            f"misses at 99 % precision against the best hash ({best}, {share(missed)}){words}",
+            "8 times fewer",
+            f"{fewer:.1f} times",
+            fewer >= 8,
+        )
+    yield _at_least("copies, µAP, against the whitened MobileNetV2", teacher.u_ap, ours.u_ap)
     yield _at_least(
         "crops to 30 % of the area, R@1", 0.85, copies[OURS].by_edit["crop"]["strong"].r_at_1
     )
@@ -83,10 +87,12 @@ def _of_similar(similar: Mapping[str, Any], cost: Mapping[str, float]) -> Iterat
     ):
         yield _at_least(f"similar photos, {what}, against MobileNetV2", theirs, mine)
     if cost:
-        times = cost[TEACHER] / cost[OURS]
-        yield Target("CPU a photo, against MobileNetV2", "a tenth", f"1/{times:.1f}", times >= 10)
-        spent = cost[OURS] * 1e3
-        yield Target("CPU a photo", "at most 4 ms", f"{spent:.1f} ms", spent <= 4)
+        times = cost[TEACHER] / cost[WHOLE]
+        yield Target(
+            "CPU to describe a photo, against MobileNetV2", "a tenth", f"1/{times:.1f}", times >= 10
+        )
+        spent = cost[WHOLE] * 1e3
+        yield Target("CPU to describe a photo", "at most 4 ms", f"{spent:.1f} ms", spent <= 4)
 
 
 def _at_least(what: str, wanted: float, measured: float) -> Target:

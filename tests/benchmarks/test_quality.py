@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from benchmarks.photos import picture, small_photos
 from benchmarks.quality.__main__ import main
 from benchmarks.quality.generator import KINDS
-from benchmarks.quality.lineup import TEACHER
+from benchmarks.quality.lineup import TEACHER, WHOLE
 from benchmarks.quality.run import PARTS
 
 
@@ -65,7 +65,8 @@ def test_everyone_is_measured_and_shown(
     found = json.loads(figures.read_text())
     assert set(found) == set(PARTS)
     for part in ("copies", "crops"):
-        assert {"pocket", "pocket, with turns", "pocket, whitened", "PDQ", "pHash"} <= set(
+        alone = f"pocket{WHOLE}"
+        assert {"pocket", alone, f"{alone}, with turns", f"{alone}, whitened", "PDQ"} <= set(
             found[part]
         )
     assert {"MobileNetV2 (ImageNet, GeM)", "imagededup AHash"} <= set(found["similar"])

@@ -8,6 +8,7 @@ import imagehash
 import numpy as np
 import pytest
 from imagededup.methods import PHash
+from PIL import ImageOps
 
 from benchmarks.photos import picture
 from benchmarks.quality import bursts, copies, crops, methods, similar
@@ -15,7 +16,7 @@ from benchmarks.quality.copies import NONE
 from benchmarks.quality.edit import STRENGTHS
 from benchmarks.quality.figures import as_json, share
 from benchmarks.quality.lineup import Model
-from benchmarks.quality.peers import HASHES, THUMBNAIL
+from benchmarks.quality.peers import HASHES, THUMBNAIL, with_inner
 from benchmarks.quality.pictures import BadDataError, Picture
 from benchmarks.quality.sizes import QUICK
 from benchmarks.quality.store import fill
@@ -172,6 +173,29 @@ def test_the_best_turn_counts():
     assert methods.best_turn(query, references).tolist() == [
         pytest.approx([0.3, 0.9]),
     ]
+
+
+def test_an_inner_picture_counts_a_little_less():
+    """The best of whole and inner pictures is taken; what an inner one brings is worth less."""
+    x, y, z = np.eye(3, dtype=np.float32)
+    page = np.concatenate([x, y])[None]  # a page of y
+    references = np.stack([np.concatenate(both) for both in ((x, x), (y, y), (z, y), (z, z))])
+    less = 1 - methods.INNER_MARGIN
+    found = methods.best_picture(page, references)
+    assert found.tolist() == [pytest.approx([1, less, less, 0])]
+    both = methods.best_picture(references[2:3], references)
+    assert both.tolist() == [pytest.approx([0, less, 1, 1])]
+
+
+def test_a_page_is_described_with_its_picture():
+    """Whole and inner vectors stand in one row; a photo without a frame has the whole one twice."""
+    photo = picture(1, (240, 180))
+    framed = ImageOps.expand(photo, 40, "white")
+    row = THUMBNAIL.make()([photo, framed])
+    both = with_inner("both", THUMBNAIL).make()([photo, framed])
+    assert np.array_equal(both[:, :192], row)
+    assert np.array_equal(both[0, 192:], row[0])
+    assert both[1, 192:] @ row[0] > 0.95 > both[1, :192] @ row[0]
 
 
 def test_one_process_and_two_describe_the_same(tmp_path: Path):
