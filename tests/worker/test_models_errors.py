@@ -160,7 +160,8 @@ class Fickle(torch.nn.Module):
 def test_one_bad_photo_does_not_cost_the_others_their_vectors():
     """The error says which rows are bad and brings the good ones along."""
     descriptor = Descriptor(describe("pocket"), Fickle(), torch.device("cpu"), "fickle.safetensors")
-    images = np.full((5, 128, 128, 3), 200, np.uint8)
+    side = descriptor.info.input_size
+    images = np.full((5, side, side, 3), 200, np.uint8)
     images[[1, 3]] = 0
     with pytest.raises(BadOutputError, match=r"fickle\.safetensors: .* 2 of 5 photos") as error:
         descriptor.embed(images)

@@ -17,7 +17,10 @@ from training.trainer import MEAN, STD
 from twinlens_worker.models import pocket_file
 from twinlens_worker.models.pocket import PocketNet
 
-VERSION: Final = "2"
+VERSION: Final = "3"
+INPUT_SIZE: Final = 160
+"""Side of the photos that the network is to see, a step larger than its last training views: objects
+look larger in cut views than in whole photos (Touvron et al., 2019)."""
 
 
 def main() -> None:
@@ -39,15 +42,15 @@ def export(state: dict[str, Any], data: Path | None, out: Path) -> None:
     network = PocketNet().to(memory_format=torch.channels_last)
     network.load_state_dict(state["averaged"])
     network.fold()
-    seed, side = state["settings"]["seed"], state["settings"]["side"]
+    seed = state["settings"]["seed"]
     trained, held_out = pictures(data, seed).split()
-    whitening.fold_into(network, trained, side)
-    found = calibrate.calibrate(network, held_out, side, seed)
+    whitening.fold_into(network, trained, INPUT_SIZE)
+    found = calibrate.calibrate(network, held_out, INPUT_SIZE, seed)
     print(f"step {state['step']}: {found}")
     header = pocket_file.PocketHeader(
         version=VERSION,
         dimension=network.shape.dimension,
-        input_size=side,
+        input_size=INPUT_SIZE,
         mean=_triple(MEAN),
         std=_triple(STD),
         copy_threshold=found.threshold,
