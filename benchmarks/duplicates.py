@@ -22,16 +22,18 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from benchmarks.quality import peers
 from benchmarks.quality.edit import STRENGTHS
 from benchmarks.quality.generator import KINDS
+from benchmarks.quality.methods import best_picture
+from benchmarks.quality.peers import Describe, Vectors
 from benchmarks.quality.pictures import Picture, open_photo, photos_in
 from benchmarks.tables import Table, show
-from training.photos import squash
 from training.twins import distinct
 from training.verify_pairs import sketched
 from twinlens import pairs
 from twinlens_worker.measures import pooled
-from twinlens_worker.models.descriptor import Descriptor, load
+from twinlens_worker.models.descriptor import load
 from twinlens_worker.verify.compare import compare
 from twinlens_worker.verify.decide import LIKELY
 from twinlens_worker.verify.sketch import Sketch
@@ -53,17 +55,18 @@ TWINS: Final = frozenset(
 """Left out: seen by eye to be edits of others (..0009, ..0004, ..0025, flamingo ..0027): another ground,
 another crop.
 `training.twins` sees only what is equal or mirrored."""
+CHUNK: Final = 64
+"""Photos described at a time."""
 SEED: Final = 1
-
-Vectors = NDArray[np.float32]
 
 
 @dataclass
 class Shown:
-    """Pictures as the library has them: a sketch of the thumbnail, and a vector."""
+    """Pictures as the library has them: a sketch of the thumbnail, and vectors."""
 
     sketches: list[Sketch] = field(default_factory=list)
     vectors: Vectors = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+    """Of the whole picture and of the one within it, one behind the other."""
 
 
 @dataclass
@@ -112,15 +115,16 @@ def main() -> None:
 def run(data: Path, originals: int, queries: int, bursts: int) -> bool:
     """Measure and print; return whether the limits were kept."""
     model, cost = load("pocket", device="cpu"), Cost()
+    describe = peers.with_inner("pocket", peers.loaded("pocket", model)).make()
     floor = model.info.copy_threshold * pairs.LOOSE
     paths = _distinct(photos_in(data / "copies" / "originals"), originals)
-    library = _shown(model, (open_photo(path) for path in paths))
+    library = _shown(describe, (open_photo(path) for path in paths))
     edits = _draw(paths, queries)
-    copies = _shown(model, (picture.open(SEED) for _, picture in edits))
+    copies = _shown(describe, (picture.open(SEED) for _, picture in edits))
     found = _search(library, copies, [row for row, _ in edits], floor, cost)
-    frames = _bursts(model, data / "bursts", bursts, floor, cost)
+    frames = _bursts(describe, data / "bursts", bursts, floor, cost)
     alike = _look_alikes(library, floor, cost)
-    crops = _crops(model, data / "copies" / "crop_pairs", floor, cost)
+    crops = _crops(describe, data / "copies" / "crop_pairs", floor, cost)
     own = _own(found, edits)
     ratio = _against_bursts(own, frames)
     recall = _ranking(found, len(edits), floor)
@@ -151,18 +155,13 @@ def _draw(paths: Sequence[Path], count: int) -> list[tuple[int, Picture]]:
     return drawn
 
 
-def _shown(model: Descriptor, photos: Iterable[Image.Image]) -> Shown:
-    shown, squares, info = Shown(), [], model.info
-    for photo in photos:
-        shown.sketches.append(sketched(photo))
-        squares.append(squash(photo, info.input_size))
-    parts = [model.embed(np.stack(squares[i : i + 64])) for i in range(0, len(squares), 64)]
-    shown.vectors = _unit(np.concatenate(parts))
+def _shown(describe: Describe, photos: Iterable[Image.Image]) -> Shown:
+    shown, parts, images = Shown(), [], iter(photos)
+    while chunk := list(itertools.islice(images, CHUNK)):
+        shown.sketches += map(sketched, chunk)
+        parts.append(describe(chunk))
+    shown.vectors = np.concatenate(parts)
     return shown
-
-
-def _unit(vectors: Vectors) -> Vectors:
-    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
 
 
 @dataclass(frozen=True)
@@ -175,7 +174,7 @@ class Found:
 
 
 def _search(library: Shown, copies: Shown, truth: Sequence[int], floor: float, cost: Cost) -> Found:
-    similarity = copies.vectors @ library.vectors.T
+    similarity = best_picture(copies.vectors, library.vectors)
     nearest = np.argsort(-similarity, axis=1)[:, :CANDIDATES]
     scores = np.take_along_axis(similarity, nearest, axis=1)
     sure = np.zeros_like(scores)
@@ -193,13 +192,14 @@ def _own(found: Found, edits: Sequence[tuple[int, Picture]]) -> Scored:
     return Scored(scores, sure, [picture.kind for _, picture in edits])
 
 
-def _bursts(model: Descriptor, folder: Path, most: int, floor: float, cost: Cost) -> Scored:
+def _bursts(describe: Describe, folder: Path, most: int, floor: float, cost: Cost) -> Scored:
     scores, sure, kinds = [], [], []
     for sequence in sorted(folder.iterdir())[:most]:
-        shown = _shown(model, (open_photo(path) for path in photos_in(sequence)))
+        shown = _shown(describe, (open_photo(path) for path in photos_in(sequence)))
+        near = best_picture(shown.vectors, shown.vectors)
         for apart in APART:
             for first in range(0, len(shown.sketches) - apart, 3):
-                score = float(shown.vectors[first] @ shown.vectors[first + apart])
+                score = float(near[first, first + apart])
                 one, other = shown.sketches[first], shown.sketches[first + apart]
                 scores.append(score)
                 sure.append(cost.compare(one, other) if score >= floor else 0.0)
@@ -209,7 +209,7 @@ def _bursts(model: Descriptor, folder: Path, most: int, floor: float, cost: Cost
 
 def _look_alikes(library: Shown, floor: float, cost: Cost) -> Scored:
     """Return the pairs of originals that a library compares, and the nearest of each: none are copies."""
-    similarity = np.triu(library.vectors @ library.vectors.T, 1)
+    similarity = np.triu(best_picture(library.vectors, library.vectors), 1)
     both = similarity + similarity.T
     nearest = np.argsort(-both, axis=1)[:, :CANDIDATES]
     rows = np.arange(len(both))[:, None]
@@ -222,9 +222,9 @@ def _look_alikes(library: Shown, floor: float, cost: Cost) -> Scored:
     return Scored(similarity[wanted].astype(np.float64), np.array(sure), [""] * len(rows))
 
 
-def _crops(model: Descriptor, folder: Path, floor: float, cost: Cost) -> Scored:
+def _crops(describe: Describe, folder: Path, floor: float, cost: Cost) -> Scored:
     """Return real photos and their crops, and photos of one person that follow one another."""
-    shown = {path.stem: _shown(model, [open_photo(path)]) for path in photos_in(folder)}
+    shown = {path.stem: _shown(describe, [open_photo(path)]) for path in photos_in(folder)}
     wholes = sorted(name for name in shown if "easy" not in name)
     cases = [(one, one.replace("Faces_", "Faces_easy_"), "its crop") for one in wholes]
     cases += [(a, b, "the next photo") for a, b in itertools.pairwise(wholes)]
@@ -232,7 +232,7 @@ def _crops(model: Descriptor, folder: Path, floor: float, cost: Cost) -> Scored:
     for one, other, kind in cases:
         if other in shown:
             a, b = shown[one], shown[other]
-            scores.append(float(a.vectors[0] @ b.vectors[0]))
+            scores.append(float(best_picture(a.vectors, b.vectors)[0, 0]))
             sure.append(cost.compare(a.sketches[0], b.sketches[0]) if scores[-1] >= floor else 0.0)
             kinds.append(kind)
     return Scored(np.array(scores), np.array(sure), kinds)
