@@ -30,27 +30,28 @@ def main() -> None:
     parser.add_argument("--run", type=Path, required=True, help="folder that train.py wrote")
     parser.add_argument("--data", type=Path, default=given, help="default: $TWINLENS_DATA")
     parser.add_argument("--out", type=Path, default=pocket_file.BUNDLED)
+    parser.add_argument("--side", type=int, default=INPUT_SIZE, help="of the photos it is to see")
     options = parser.parse_args()
     state = RunFolder(options.run).restore()
     if state is None:
         parser.error(f"{options.run} holds no checkpoint; run train.py first")
-    export(state, options.data, options.out)
+    export(state, options.data, options.out, options.side)
 
 
-def export(state: dict[str, Any], data: Path | None, out: Path) -> None:
+def export(state: dict[str, Any], data: Path | None, out: Path, side: int = INPUT_SIZE) -> None:
     """Whiten and calibrate the averaged network of a run, and write it."""
     network = PocketNet().to(memory_format=torch.channels_last)
     network.load_state_dict(state["averaged"])
     network.fold()
     seed = state["settings"]["seed"]
     trained, held_out = pictures(data, seed).split()
-    whitening.fold_into(network, trained, INPUT_SIZE)
-    found = calibrate.calibrate(network, held_out, INPUT_SIZE, seed)
+    whitening.fold_into(network, trained, side)
+    found = calibrate.calibrate(network, held_out, side, seed)
     print(f"step {state['step']}: {found}")
     header = pocket_file.PocketHeader(
         version=VERSION,
         dimension=network.shape.dimension,
-        input_size=INPUT_SIZE,
+        input_size=side,
         mean=_triple(MEAN),
         std=_triple(STD),
         copy_threshold=found.threshold,

@@ -1,4 +1,4 @@
-"""The network of the bundled descriptor: a small residual CNN over a 128 px square.
+"""The network of the bundled descriptor: a small residual CNN over a square.
 
 A 4x4 stride-4 stem, four residual stages, generalised-mean pooling (Radenović et al., "Fine-tuning
 CNN image retrieval with no human annotation", 2018) and one linear layer. The second convolution
