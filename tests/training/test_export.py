@@ -43,7 +43,8 @@ def test_an_exported_run_is_a_descriptor(
     header = read_header(out)
     assert descriptor.info.copy_threshold == header.copy_threshold
     assert len(header.training_commit) == 40
-    views = clean_views(material.held_out.pixels, 128)
+    assert header.input_size == export.INPUT_SIZE
+    views = clean_views(material.held_out.pixels, header.input_size)
     images = (views * 255).round().byte().permute(0, 2, 3, 1).numpy()
     expected = embed(trainer.averaged, torch.from_numpy(images).permute(0, 3, 1, 2) / 255).numpy()
     assert (descriptor.embed(images) * expected).sum(1).min() > 0.999
