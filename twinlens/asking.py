@@ -19,14 +19,15 @@ from twinlens.errors import MessageError, PhotoError, TwinlensError
 from twinlens.library import Library
 from twinlens.messages import TASK_QUERY, ModelRef, decode_bytes, encode_bytes, query_message
 from twinlens.settings import Settings
+from twinlens.views import Views
 
 SOCKET_SECONDS = 30.0
 BROKER_SECONDS = 5.0
 """A query that no worker takes by then is embedded here."""
 
 
-def ask_worker(settings: Settings, model: ModelRef, path: bytes) -> bytes | None:
-    """Return the f16 vector of the photo at ``path``, or None where no worker answers.
+def ask_worker(settings: Settings, model: ModelRef, path: bytes) -> Views | None:
+    """Return the vectors of the photo at ``path``, or None where no worker answers.
 
     Raises PhotoError when a worker answered that the photo cannot be read.
     """
@@ -37,9 +38,10 @@ def ask_worker(settings: Settings, model: ModelRef, path: bytes) -> bytes | None
     return None if answer is None else read_answer(answer)
 
 
-def answer_vector(vector: bytes) -> dict[str, Any]:
-    """Return a worker's answer: the vector."""
-    return {"vector": encode_bytes(vector)}
+def answer_views(views: Views) -> dict[str, Any]:
+    """Return a worker's answer: ``vector``, and ``inner`` where there is a picture within the photo."""
+    answer = {"vector": encode_bytes(views.whole)}
+    return answer if views.inner is None else answer | {"inner": encode_bytes(views.inner)}
 
 
 def answer_error(error: TwinlensError) -> dict[str, Any]:
@@ -47,7 +49,7 @@ def answer_error(error: TwinlensError) -> dict[str, Any]:
     return {"error": str(error), "photo": isinstance(error, PhotoError)}
 
 
-def read_answer(answer: object) -> bytes | None:
+def read_answer(answer: object) -> Views | None:
     """Read a worker's answer; None where this worker cannot help (another model, say).
 
     Raises PhotoError, MessageError.
@@ -55,7 +57,8 @@ def read_answer(answer: object) -> bytes | None:
     if not isinstance(answer, dict):
         raise MessageError("a worker answered with no JSON object. Run one version of twinlens.")
     if "vector" in answer:
-        return decode_bytes(answer["vector"])
+        inner = answer.get("inner")
+        return Views(decode_bytes(answer["vector"]), None if inner is None else decode_bytes(inner))
     if answer.get("photo"):
         raise PhotoError(str(answer.get("error")))
     return None

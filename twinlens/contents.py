@@ -34,6 +34,7 @@ def drop_orphans(tx: sqlite3.Connection, content_id: int | None = None, *, most:
     for sql in (
         "DELETE FROM labels WHERE content_id IN (SELECT id FROM orphans)",
         "DELETE FROM vectors WHERE content_id IN (SELECT id FROM orphans)",
+        "DELETE FROM inner_vectors WHERE content_id IN (SELECT id FROM orphans)",
         *(
             f"DELETE FROM {table} WHERE {end} IN (SELECT id FROM orphans)"  # noqa: S608
             for table in ("relations", "unverified")

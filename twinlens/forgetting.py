@@ -26,6 +26,7 @@ class Stored:
 
     model: Model
     vectors: int
+    """Photos that it has embedded."""
     bytes: int
     """In the catalogue and in the index, 10^6 to the MB."""
     role: str | None
@@ -34,10 +35,7 @@ class Stored:
 
 def stored_models(catalogue: Catalogue, library: Library) -> list[Stored]:
     """Return the models that the library has vectors of, and those in use, oldest first."""
-    counts = dict(
-        tuple(row)
-        for row in catalogue.rows("SELECT model_id, count(*) FROM vectors GROUP BY model_id")
-    )
+    counts, inner = (_counted(catalogue, table) for table in ("vectors", "inner_vectors"))
     roles = {}
     for role in ("target", "serving"):
         model = get_model(catalogue, role)
@@ -47,12 +45,19 @@ def stored_models(catalogue: Catalogue, library: Library) -> list[Stored]:
         Stored(
             model,
             counts.get(model.id, 0),
-            counts.get(model.id, 0) * model.dimension * 2 + _index_bytes(library, model),
+            (counts.get(model.id, 0) + inner.get(model.id, 0)) * model.dimension * 2
+            + _index_bytes(library, model),
             roles.get(model.id),
         )
         for model in all_models(catalogue)
         if model.id in counts or model.id in roles
     ]
+
+
+def _counted(catalogue: Catalogue, table: str) -> dict[int, int]:
+    """Return how many rows each model has in a table."""
+    rows = catalogue.rows(f"SELECT model_id, count(*) FROM {table} GROUP BY model_id")  # noqa: S608
+    return dict(map(tuple, rows))
 
 
 def forget(catalogue: Catalogue, library: Library, model: Model) -> None:
@@ -71,10 +76,14 @@ def forget(catalogue: Catalogue, library: Library, model: Model) -> None:
 
 
 def _tables(catalogue: Catalogue) -> list[str]:
-    """Return the tables whose rows belong to a model: all that have a ``model_id``."""
+    """Return the tables whose rows belong to a model: all that have a ``model_id``.
+
+    ``vectors`` comes first: what has none there is embedded again, with its labels and the picture
+    within it, should the model be used after all.
+    """
     rows = catalogue.rows(
         "SELECT m.name FROM sqlite_master m JOIN pragma_table_info(m.name) c"
-        " WHERE m.type = 'table' AND c.name = 'model_id' ORDER BY m.name"
+        " WHERE m.type = 'table' AND c.name = 'model_id' ORDER BY m.name != 'vectors', m.name"
     )
     return [row[0] for row in rows]
 

@@ -55,7 +55,7 @@ class Photo:
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """A photo that was read, and its vector."""
+    """A photo that was read, and its vectors."""
 
     file_id: int
     generation: int
@@ -79,6 +79,9 @@ class Embedded:
     """Higher is sharper, comparable between frames of one motif; see the decoder."""
     labels: tuple[Label, ...] | None = None
     """What the model names in it, the surest first; None where that was not asked."""
+    inner: bytes | None = None
+    """f16; of the picture within the picture. None where it holds none, and from workers that do not
+    look for one."""
 
 
 @dataclass(frozen=True, slots=True)

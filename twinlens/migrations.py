@@ -233,6 +233,19 @@ def m011_to_win(db: Database) -> None:
         db.execute(statement)
 
 
+def m012_inner_vectors(db: Database) -> None:
+    """The picture within a picture: a second vector of those contents that hold one."""
+    db.create_table(
+        "inner_vectors",
+        {"id": int, "content_id": int, "model_id": int, "vector": bytes},  # f16, little-endian
+        pk="id",
+        not_null={"content_id", "model_id", "vector"},
+        foreign_keys=[("content_id", "contents", "id"), ("model_id", "models", "id")],
+        strict=True,
+    )
+    db.table("inner_vectors").create_index(["content_id", "model_id"], unique=True)
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     m001_photos,
     m002_ledger,
@@ -244,5 +257,6 @@ MIGRATIONS: tuple[Migration, ...] = (
     m008_decisions,
     m010_relations,
     m011_to_win,
+    m012_inner_vectors,
 )
 VERSION = len(MIGRATIONS)

@@ -28,6 +28,10 @@ LOOSE_NEIGHBOURS = 5
 CPU each, and photos of one kind of thing are many. Of those edits none had its original below the
 third place."""
 
+LOOSE_INNER = 2
+"""The same of those that only an inner picture brings about (``twinlens.views``): alone on its page it is
+a copy like any other, and scores as one."""
+
 
 def copy_threshold(settings: Settings, model: Model) -> float:
     """Return the cosine similarity from which two photos are called copies."""
@@ -41,18 +45,21 @@ def wanted_floor(settings: Settings, model: Model) -> float:
 
 
 def worth_verifying(
-    scores: Mapping[tuple[int, int], float], new: Collection[int], threshold: float
+    scores: Mapping[tuple[int, int], float],
+    new: Collection[int],
+    threshold: float,
+    loose: int = LOOSE_NEIGHBOURS,
 ) -> Iterator[tuple[tuple[int, int], float]]:
     """Yield pairs ``(a, b)``, a < b, and their scores: all from the threshold on, few below it.
 
-    ``new`` are the contents whose neighbours these are; each has ``LOOSE_NEIGHBOURS`` below it.
+    ``new`` are the contents whose neighbours these are; each has ``loose`` below it.
     """
-    loose: dict[int, int] = defaultdict(int)
+    below: dict[int, int] = defaultdict(int)
     for (a, b), score in sorted(scores.items(), key=lambda item: (-item[1], item[0])):
         owner = b if b in new else a
         if score < threshold:
-            loose[owner] += 1
-        if loose[owner] <= LOOSE_NEIGHBOURS:
+            below[owner] += 1
+        if below[owner] <= loose:
             yield (a, b), score
 
 

@@ -17,6 +17,7 @@ from twinlens.library import Library
 from twinlens.models import Model
 from twinlens.spaces import Space
 from twinlens.vectors import Vector
+from twinlens.views import INNER_MARGIN
 
 if TYPE_CHECKING:
     from usearch.index import Index
@@ -51,6 +52,17 @@ class _Tail:
     matrix: Vector
 
 
+@dataclass(frozen=True, slots=True)
+class _Inner:
+    """The vectors of the pictures within pictures: few, so that all are compared, exactly."""
+
+    ids: list[int]
+    raw: Vector
+    """(M, D), as the model gives them."""
+    entries: Vector
+    """(M, dimension), as the space has them."""
+
+
 class Searcher:
     """Answers queries over one library. Open one for each burst of queries, not for ever."""
 
@@ -80,32 +92,59 @@ class Searcher:
         except (SnapshotError, TuningError) as error:
             self.problem = str(error)
         self._seq = seq
-        self._tail: tuple[int, _Tail] | None = None
+        self._read_at: tuple[int, _Tail, _Inner] | None = None
 
     def search(self, query: Vector, k: int) -> list[Hit]:
-        """Return the ``k`` contents most likely to be copies of ``query`` of shape (D,), best first.
+        """Return the ``k`` contents most likely to be copies of a photo, best first.
 
-        The score is that of pairs: see ``Space.scores``.
+        ``query`` is its vector (D,) or its vectors (V, D), the whole first: see ``twinlens.views``. The
+        score is that of pairs: see ``Space.scores``.
         """
-        return self._nearest(self._space.queries(query), k)
+        queries = self._space.queries(np.atleast_2d(query))
+        return _best([*self._by_whole(queries, k), *self._by_inner(queries, k)], k)
 
     def alike(self, query: Vector, k: int) -> list[Hit]:
-        """Return the ``k`` contents that look most like ``query`` of shape (D,), best first.
+        """Return the ``k`` contents that look most like a photo, best first.
 
-        The score is the cosine of the model's own vectors, tuned or not. A tuning weighs a photo by
-        how crowded its surroundings are, which tells copies from look-alikes but puts look-alikes
-        in a poor order (NDCG@10 .45 against .66 untuned, ``benchmarks.quality``, similar): its index
-        is asked for candidates without those weights.
+        ``query`` is as for ``search``. The score is the cosine of the model's own vectors, tuned or
+        not. A tuning weighs a photo by how crowded its surroundings are, which tells copies from
+        look-alikes but puts look-alikes in a poor order (NDCG@10 .45 against .66 untuned,
+        ``benchmarks.quality``, similar): its index is asked for candidates without those weights.
         """
         if self._space.tuning is None:
             return self.search(query, k)
+        raw = np.atleast_2d(query)
         wanted = max(CANDIDATES * k, LEAST_CANDIDATES) if k > 0 else 0
-        hits = self._nearest(self._space.looks(query), wanted)
-        return self._by_cosine(query, [hit.content_id for hit in hits])[:k]
+        hits = self._by_whole(self._space.looks(raw), wanted)
+        wholes = self._by_cosine(raw, list({hit.content_id: None for hit in hits}))
+        return _best([*wholes, *self._inner_by_cosine(raw, k)], k)
 
-    def _by_cosine(self, query: Vector, contents: list[int]) -> list[Hit]:
-        """Score contents by the model's raw vectors, best first."""
-        unit = vectors.project(query)
+    def _by_whole(self, queries: Vector, k: int) -> list[Hit]:
+        """Return the nearest wholes to each query (V, dimension), the margin taken where it is due."""
+        return [
+            Hit(hit.content_id, hit.score - margin)
+            for asked, margin in zip(queries, _margins(queries), strict=True)
+            for hit in self._nearest(asked, k)
+        ]
+
+    def _by_inner(self, queries: Vector, k: int) -> list[Hit]:
+        """Return the nearest inner pictures to queries (V, dimension), the margin taken."""
+        _, inner = self._current()
+        if k < 1 or not inner.ids:
+            return []
+        products = (inner.entries @ queries.T).max(axis=1)
+        return _best_of(inner.ids, self._space.scores(products) - np.float32(INNER_MARGIN), k)
+
+    def _inner_by_cosine(self, raw: Vector, k: int) -> list[Hit]:
+        _, inner = self._current()
+        if k < 1 or not inner.ids:
+            return []
+        cosines = (vectors.project(inner.raw) @ vectors.project(raw).T).max(axis=1)
+        return _best_of(inner.ids, cosines - np.float32(INNER_MARGIN), k)
+
+    def _by_cosine(self, raw: Vector, contents: list[int]) -> list[Hit]:
+        """Score the wholes of contents by the model's raw vectors (V, D), the margin taken where due."""
+        units, margins = vectors.project(raw).T, _margins(raw)
         hits: list[Hit] = []
         for start in range(0, len(contents), 500):
             some = contents[start : start + 500]
@@ -115,25 +154,25 @@ class Searcher:
                 (self._model.id, *some),
             )
             matrix = vectors.stack([row["vector"] for row in rows], self._model.dimension)
-            cosines = (vectors.project(matrix) @ unit).tolist()
+            cosines = (vectors.project(matrix) @ units - margins).max(axis=1).tolist()
             hits += map(Hit, [row["content_id"] for row in rows], cosines)
-        return _ranked(hits)
+        return hits
 
     def _nearest(self, asked: Vector, k: int) -> list[Hit]:
         """Return the ``k`` entries of snapshot and tail nearest to a query of the space."""
         if k < 1:
             return []
-        tail = self._current_tail()
+        tail, _ = self._current()
         hits = self._search_tail(tail, asked, k)
         hits += self._search_snapshot(tail, asked, k)
         return _ranked(hits)[:k]
 
-    def _current_tail(self) -> _Tail:
+    def _current(self) -> tuple[_Tail, _Inner]:
         """Look for each search whether the worker has committed; read the log anew if so."""
         last = self._last_commit()
-        if self._tail is None or self._tail[0] != last:
-            self._tail = (last, self._read_tail())
-        return self._tail[1]
+        if self._read_at is None or self._read_at[0] != last:
+            self._read_at = (last, self._read_tail(), self._read_inner())
+        return self._read_at[1:]
 
     def _last_commit(self) -> int:
         return int(self._catalogue.value("SELECT coalesce(max(seq), 0) FROM log"))
@@ -153,12 +192,19 @@ class Searcher:
             matrix=self._space.entries(matrix),
         )
 
+    def _read_inner(self) -> _Inner:
+        rows = self._catalogue.rows(
+            "SELECT content_id, vector FROM inner_vectors WHERE model_id = ?", (self._model.id,)
+        )
+        raw = vectors.stack([row["vector"] for row in rows], self._model.dimension)
+        entries = self._space.entries(raw) if rows else raw
+        return _Inner([row["content_id"] for row in rows], raw, entries)
+
     def _search_tail(self, tail: _Tail, query: Vector, k: int) -> list[Hit]:
         if not tail.ids:
             return []
         scores = self._space.scores(tail.matrix @ query)
-        best = np.argsort(-scores, kind="stable")[:k]
-        return [Hit(tail.ids[i], float(scores[i])) for i in best]
+        return _best_of(tail.ids, scores, k)
 
     def _search_snapshot(self, tail: _Tail, query: Vector, k: int) -> list[Hit]:
         index = self._index
@@ -172,6 +218,24 @@ class Searcher:
         scores = self._space.scores(1 - matches.distances)
         pairs = zip(matches.keys.tolist(), scores.tolist(), strict=True)
         return [Hit(key, score) for key, score in pairs if key not in tail.touched]
+
+
+def _margins(queries: Vector) -> list[float]:
+    """Return what the scores of queries (V, ...) with wholes are less: nothing for the whole itself."""
+    return [0.0, *[INNER_MARGIN] * (len(queries) - 1)]
+
+
+def _best_of(ids: list[int], scores: Vector, k: int) -> list[Hit]:
+    best = np.argsort(-scores, kind="stable")[:k]
+    return [Hit(ids[i], float(scores[i])) for i in best]
+
+
+def _best(hits: list[Hit], k: int) -> list[Hit]:
+    """Return the ``k`` best contents, each with its best score."""
+    found: dict[int, Hit] = {}
+    for hit in _ranked(hits):
+        found.setdefault(hit.content_id, hit)
+    return list(found.values())[: max(k, 0)]
 
 
 def _ranked(hits: list[Hit]) -> list[Hit]:

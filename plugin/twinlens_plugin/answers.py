@@ -13,6 +13,7 @@ from twinlens.catalogue import Catalogue
 from twinlens.library import Library
 from twinlens.models import Model
 from twinlens.search import Searcher
+from twinlens.views import Views
 from twinlens_plugin.current import CURRENT
 from twinlens_plugin.photos import Query
 
@@ -38,12 +39,12 @@ class Answerer:
         self._dimension = model.dimension
         self._searcher = Searcher(catalogue, library, model)
 
-    def answer(self, query: Query, vector: bytes, *, k: int, min_score: float) -> list[Match]:
+    def answer(self, query: Query, views: Views, *, k: int, min_score: float) -> list[Match]:
         """Return the ``k`` photos most like ``query``, best first.
 
         The queried file itself is left out; other files with the same bytes are listed.
         """
-        asked = vectors.decode(vector, self._dimension)
+        asked = vectors.stack(views.blobs, self._dimension)
         wanted = k + 1  # one may be the query itself
         while True:
             hits = self._searcher.alike(asked, wanted)

@@ -185,11 +185,11 @@ class Checker:
 
         searcher = Searcher(self._catalogue, self._session.library, model)
         embedded = embed(self._session, model, [absolute(one.path) for one in unknown])
-        for one, vector in zip(unknown, embedded, strict=True):
-            if isinstance(vector, PhotoError):
-                yield replace(one, status=UNREADABLE, reason=str(vector)), []
+        for one, views in zip(unknown, embedded, strict=True):
+            if isinstance(views, PhotoError):
+                yield replace(one, status=UNREADABLE, reason=str(views)), []
                 continue
-            hits = searcher.search(vectors.decode(vector, model.dimension), CANDIDATES)
+            hits = searcher.search(vectors.stack(views.blobs, model.dimension), CANDIDATES)
             near = [self._near(one, hit.content_id, hit.score) for hit in hits]
             yield one, [found for found in near if found is not None][:COMPARED]
 

@@ -14,6 +14,7 @@ from twinlens.errors import PhotoError, UnreadableError, VanishedError
 from twinlens.filestat import FileStat
 from twinlens.models import Model
 from twinlens.roots import Root, list_roots
+from twinlens.views import Views, views_of
 from twinlens_plugin.current import CURRENT, below
 from twinlens_plugin.errors import StrangerError
 from twinlens_plugin.output import absolute, shown
@@ -29,8 +30,8 @@ class Query:
     """Its real, absolute path."""
     content_id: int | None = None
     """Its content, where the catalogue knows it."""
-    vector: bytes | None = None
-    """The catalogue's vector of that content; None: it has to be embedded."""
+    views: Views | None = None
+    """The catalogue's vectors of that content; None: it has to be embedded."""
 
 
 class Lookup:
@@ -52,30 +53,30 @@ class Lookup:
         known = self._by_path(root, path) if root else None
         return Query(given, path, *(known or self._by_bytes(path)))
 
-    def _by_path(self, root: Root, path: bytes) -> tuple[int, bytes] | None:
+    def _by_path(self, root: Root, path: bytes) -> tuple[int, Views] | None:
         row = self._catalogue.row(
-            "SELECT f.content_id, size, mtime_ns, ctime_ns, inode, vector FROM files f"  # noqa: S608
+            "SELECT f.content_id, size, mtime_ns, ctime_ns, inode FROM files f"  # noqa: S608
             " LEFT JOIN jobs ON file_id = f.id"
-            " JOIN vectors v ON v.content_id = f.content_id AND v.model_id = ?"
             f" WHERE root_id = ? AND f.path = ? AND {CURRENT}",
-            (self._model.id, root.id, os.path.relpath(path, root.path)),
+            (root.id, os.path.relpath(path, root.path)),
         )
-        if row is None:
+        views = row and views_of(self._catalogue, self._model, row["content_id"])
+        if row is None or views is None:
             return None
         recorded = FileStat(row["size"], row["mtime_ns"], row["ctime_ns"], row["inode"])
         # A photo of a disk that is away is answered from the catalogue.
         if root.online and not recorded.same_bytes(_stat(path)):
             return None
-        return row["content_id"], row["vector"]
+        return row["content_id"], views
 
-    def _by_bytes(self, path: bytes) -> tuple[int, bytes | None] | tuple[None, None]:
+    def _by_bytes(self, path: bytes) -> tuple[int, Views | None] | tuple[None, None]:
         """Hashing takes milliseconds, embedding seconds: copies of known photos need no model."""
-        row = self._catalogue.row(
-            "SELECT c.id, vector FROM contents c"
-            " LEFT JOIN vectors v ON v.content_id = c.id AND v.model_id = ? WHERE sha256 = ?",
-            (self._model.id, _sha256(path)),
+        content: int | None = self._catalogue.value(
+            "SELECT id FROM contents WHERE sha256 = ?", (_sha256(path),)
         )
-        return (row["id"], row["vector"]) if row else (None, None)
+        if content is None:
+            return None, None
+        return content, views_of(self._catalogue, self._model, content)
 
 
 class Identities:

@@ -11,31 +11,32 @@ import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 
-from twinlens.asking import ask_worker
+from twinlens.asking import ask_worker, read_answer
 from twinlens.errors import PhotoError
-from twinlens.messages import ModelRef, decode_bytes
+from twinlens.messages import ModelRef
 from twinlens.models import Model
+from twinlens.views import Views
 from twinlens_plugin.children import python_module
 from twinlens_plugin.errors import ChildError
 from twinlens_plugin.options import Session
 from twinlens_plugin.output import shown
 
-Embedding = bytes | PhotoError
-"""An f16 vector, or why there is none."""
+Embedding = Views | PhotoError
+"""A photo's vectors, or why there are none."""
 
 
 def embed(session: Session, model: Model, paths: Sequence[bytes]) -> Iterator[Embedding]:
     """Yield the embedding of each photo, in order. Raises ChildError where nothing can embed."""
     for done, path in enumerate(paths):
         try:
-            vector = ask_worker(session.settings, ModelRef(model.name, model.digest), path)
+            views = ask_worker(session.settings, ModelRef(model.name, model.digest), path)
         except PhotoError as error:
             yield error
             continue
-        if vector is None:  # nobody there: no use in asking for the others
+        if views is None:  # nobody there: no use in asking for the others
             yield from _embed_in_child(session, paths[done:])
             return
-        yield vector
+        yield views
 
 
 def _embed_in_child(session: Session, paths: Sequence[bytes]) -> Iterator[Embedding]:
@@ -62,8 +63,9 @@ def _embed_in_child(session: Session, paths: Sequence[bytes]) -> Iterator[Embedd
 def _read(line: str, path: bytes) -> Embedding:
     try:
         answer = json.loads(line)
-        if "vector" in answer:
-            return decode_bytes(answer["vector"])
+        views = read_answer(answer)
+        if views is not None:
+            return views
         return PhotoError(f"{shown(path)}: {_without_path(str(answer['error']), path)}")
     except (ValueError, KeyError, TypeError) as error:
         raise ChildError(

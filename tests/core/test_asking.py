@@ -16,11 +16,12 @@ import pytest
 from tests.conftest import RedisServer
 from tests.core.conftest import Start
 from twinlens import asking, messages
-from twinlens.asking import answer_error, answer_vector, ask_worker, read_answer, short_path
+from twinlens.asking import answer_error, answer_views, ask_worker, read_answer, short_path
 from twinlens.errors import DecodeError, MessageError, ModelError, PhotoError
 from twinlens.library import Library
 from twinlens.messages import ModelRef
 from twinlens.settings import Settings
+from twinlens.views import Views
 
 REF = ModelRef("pocket", "ab" * 32)
 Serve = Callable[[Library, Callable[[Any], bytes]], list[Any]]
@@ -66,7 +67,7 @@ def says(answer: object) -> Callable[[Any], bytes]:
     return lambda _: json.dumps(answer).encode() + b"\n"
 
 
-def ask(library: Library, broker_url: str | None = None) -> bytes | None:
+def ask(library: Library, broker_url: str | None = None) -> Views | None:
     """Ask for the vector of a photo whose name is not UTF-8."""
     settings = Settings(library=library.folder, broker=broker_url)
     return ask_worker(settings, REF, b"/photos/\xff.jpg")
@@ -74,8 +75,8 @@ def ask(library: Library, broker_url: str | None = None) -> bytes | None:
 
 def test_round_trip(library: Library, serve: Serve):
     """The worker is asked for the photo with the model, and its vector comes back as it was."""
-    asked = serve(library, says(answer_vector(b"\x00\x3c\xff")))
-    assert ask(library) == b"\x00\x3c\xff"
+    asked = serve(library, says(answer_views(Views(b"\x00\x3c\xff"))))
+    assert ask(library) == Views(b"\x00\x3c\xff")
     assert [messages.read_query(body) for body in asked] == [(REF, b"/photos/\xff.jpg")]
 
 
@@ -84,8 +85,8 @@ def test_deep_library(tmp_path: Path, serve: Serve):
     library = Library(tmp_path.joinpath(*["a folder with a long name"] * 12))
     library.create()
     assert len(str(library.socket)) > 300
-    serve(library, says(answer_vector(b"ab")))
-    assert ask(library) == b"ab"
+    serve(library, says(answer_views(Views(b"ab"))))
+    assert ask(library) == Views(b"ab")
 
 
 def test_nobody_there(library: Library, tmp_path: Path):
@@ -164,11 +165,12 @@ def test_short_path_names_the_same_file(tmp_path: Path):
 WORKER = """
 import sys
 from twinlens import asking, broker, messages
+from twinlens.views import Views
 app = broker.make_app(sys.argv[1])
 @app.task(name=messages.TASK_QUERY, ignore_result=False)
 def query(body):
     model, path = messages.read_query(body)
-    return asking.answer_vector(model.name.encode() + path)
+    return asking.answer_views(Views(model.name.encode() + path))
 options = "--pool solo --queues query --loglevel ERROR --without-gossip --without-mingle"
 app.worker_main(["worker", *options.split()])
 """
@@ -184,7 +186,7 @@ def test_asking_over_the_broker(
     """Without a local worker, one on another computer is asked over the broker."""
     monkeypatch.setattr(asking, "BROKER_SECONDS", 60.0)  # it starts while the question waits
     start_python(WORKER, redis_server.url)
-    assert ask(library, redis_server.url) == b"pocket/photos/\xff.jpg"
+    assert ask(library, redis_server.url) == Views(b"pocket/photos/\xff.jpg")
 
 
 @pytest.mark.redis

@@ -4,7 +4,8 @@ JSON lines in, JSON lines out, answered as they get done, in any order. Paths ar
 and no symbolic links.
 
 * ``{"id", "embed": path, "model": [name, digest], "box": [left, top, width, height]}`` with the box
-  in shares of the upright picture, or without it: ``{"id", "vector": base64 f16}``.
+  in shares of the upright picture, or without it: ``{"id", "vector": base64 f16}``, and ``"inner"``,
+  the vector of the picture within it, where it holds one and there is no box.
 * ``{"id", "render": path, "side": pixels or null, "to": file}`` writes an upright sRGB JPEG, the long
   side at most ``side``: ``{"id", "sha256": hex, "width", "height"}`` of the original.
 * ``{"id", "thumbnail": path}`` makes the library's own, where it keeps any: the same answer.
@@ -27,7 +28,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from twinlens.asking import answer_error, answer_vector
+from twinlens.asking import answer_error, answer_views
 from twinlens.errors import TwinlensError, WorkerError
 from twinlens.library import Library
 from twinlens.messages import ModelRef, decode_bytes
@@ -132,7 +133,7 @@ class _Assistant:
         return self._decode(decode_bytes(asked["thumbnail"]), thumbnails=thumbnails)
 
     def _embed(self, path: bytes, model: ModelRef, box: Box | None) -> Answer:
-        return answer_vector(self._pipeline_for(model).embed_file(path, box))
+        return answer_views(self._pipeline_for(model).embed_file(path, box))
 
     def _decode(
         self,

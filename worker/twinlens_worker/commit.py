@@ -119,6 +119,10 @@ def _commit_one(tx: sqlite3.Connection, context: Context, result: Result) -> boo
     if isinstance(result, Failed):
         _commit_failure(tx, context, file, result)
         return False
+    if result.inner is not None and (
+        result.flat or not _is_usable(result.inner, context.dimension)
+    ):
+        result = dataclasses.replace(result, inner=None)  # the photo does without
     return _commit_success(tx, context, file, result)
 
 
@@ -226,7 +230,10 @@ def _fill_in(tx: sqlite3.Connection, content_id: int, result: Embedded) -> None:
 def _store_vector(
     tx: sqlite3.Connection, context: Context, content_id: int, result: Embedded
 ) -> bool:
-    """Store a content's vector and labels once, and log it; return whether it has all there is."""
+    """Store a content's vectors and labels once, and log it; return whether it has all there is.
+
+    One entry of the log stands for both vectors.
+    """
     key = (content_id, context.model_id)
     known: Any = tx.execute(
         "SELECT labelled FROM vectors WHERE content_id = ? AND model_id = ?", key
@@ -238,6 +245,7 @@ def _store_vector(
             "INSERT INTO vectors (content_id, model_id, vector) VALUES (?, ?, ?)",
             (*key, result.vector),
         )
+    if _store_inner(tx, key, result) or known is None:
         tx.execute("INSERT INTO log (content_id, model_id) VALUES (?, ?)", key)
     if not context.labels or (known and known["labelled"]):
         return True
@@ -245,6 +253,22 @@ def _store_vector(
         return False
     labels.store(tx, context.model_id, content_id, result.labels)
     return True
+
+
+def _store_inner(tx: sqlite3.Connection, key: tuple[int, int], result: Embedded) -> bool:
+    """Store the vector of the picture within a content; return whether it had none.
+
+    It may come later than that of the whole: a photo that an older version embedded is embedded
+    again where labels have come to be wanted.
+    """
+    if result.inner is None:
+        return False
+    added = tx.execute(
+        "INSERT INTO inner_vectors (content_id, model_id, vector) VALUES (?, ?, ?)"
+        " ON CONFLICT DO NOTHING",
+        (*key, result.inner),
+    )
+    return added.rowcount > 0
 
 
 def _say_new(tx: sqlite3.Connection, now: float, file: sqlite3.Row, content_id: int) -> None:

@@ -10,7 +10,7 @@ import contextlib
 import logging
 import sqlite3
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,7 +23,9 @@ from twinlens.models import Model
 from twinlens.settings import Settings
 from twinlens.spaces import Space
 from twinlens.vectors import Vector
+from twinlens.views import INNER_MARGIN
 from twinlens_worker import seeking
+from twinlens_worker.inner_pairs import Found, Ids, InnerVectors, Scores, add, stacked
 
 if TYPE_CHECKING:
     from usearch.index import Index
@@ -41,10 +43,6 @@ EXACT_BELOW = 20_000
 
 CHURN = 0.2
 """Share of removed entries above which the index is built anew: recall falls (faults.md)."""
-
-
-Scores = dict[tuple[int, int], float]
-"""Scores of contents ``(a, b)`` with a < b; see ``Space.scores``."""
 
 
 class Indexer:
@@ -69,6 +67,7 @@ class Indexer:
         self._published = 0
         self._seq = 0
         self._seeking: Iterator[seeking.Sought] | None = None
+        self._inner: InnerVectors | None = None
         self._index = self._load_or_rebuild()
         self._floor = self._lower_floor()
 
@@ -87,8 +86,10 @@ class Indexer:
         if count := self._seek_many():
             return count
         rows = self._catalogue.rows(
-            "SELECT seq, log.content_id, vector FROM log LEFT JOIN vectors"
-            " ON vectors.content_id = log.content_id AND vectors.model_id = log.model_id"
+            "SELECT seq, log.content_id, v.vector, i.vector AS inner FROM log"
+            " LEFT JOIN vectors v ON v.content_id = log.content_id AND v.model_id = log.model_id"
+            " LEFT JOIN inner_vectors i"
+            " ON i.content_id = log.content_id AND i.model_id = log.model_id"
             " WHERE log.model_id = ? AND seq > ? ORDER BY seq LIMIT ?",
             (self.model.id, min(self._seq, self._sought()), limit),
         )
@@ -123,7 +124,7 @@ class Indexer:
         if part is None:
             self._seeking = None
             return 0
-        self._store_pairs(part.contents, part.scores, part.until)
+        self._store_pairs(part.contents, part.found, part.until)
         return max(1, len(part.contents))
 
     def publish(self) -> None:
@@ -219,39 +220,62 @@ class Indexer:
         new = [position for position, key in enumerate(keys) if key not in self._index]
         if new:
             self._index.add(np.array(keys, dtype=np.uint64)[new], self.space.entries(raw[new]))
-        self._store_pairs(keys, self._find_pairs(keys, raw), rows[-1]["seq"])
+        inner = [(row["content_id"], row["inner"]) for row in rows if _has_inner(row)]
+        found = self._find_pairs(np.array(keys, np.int64), raw, dict(inner), contents.keys())
+        self._store_pairs(keys, found, rows[-1]["seq"])
 
     def _remove(self, key: int) -> None:
         if key in self._index:
             self._index.remove(key)  # never compact=True: recall .28 against .98 (faults.md)
             self._removed += 1
 
-    def _find_pairs(self, keys: Sequence[int], raw: Vector) -> Scores:
+    def _find_pairs(
+        self, keys: Ids, raw: Vector, inner: Mapping[int, bytes], contents: Collection[int]
+    ) -> Found:
+        """Return the pairs of contents with the vectors ``raw`` (N, D) and those of ``inner``.
+
+        ``contents`` are all that the log names, with vectors or without.
+        """
+        inner_keys, inner_raw = stacked(list(inner.items()), self.model.dimension)
+        known = self._inner_vectors()
+        known.replace(contents, inner_keys, inner_raw)
+        queries, inner_queries = self.space.queries(raw), self.space.queries(inner_raw)
+        scores = self._ask_index(inner_keys, inner_queries, INNER_MARGIN)
+        for ids, asked in ((keys, queries), (inner_keys, inner_queries)):
+            add(scores, known.near(ids, asked, self._floor, NEIGHBOURS))
+        return Found(self._ask_index(keys, queries), scores)
+
+    def _inner_vectors(self) -> InnerVectors:
+        if self._inner is None:
+            self._inner = InnerVectors(self.space)
+            self._inner.load(self._catalogue)
+        return self._inner
+
+    def _ask_index(self, keys: Ids, queries: Vector, margin: float = 0.0) -> Scores:
+        """Return pairs by queries (N, dimension) and the index, of at least the floor with ``margin`` off."""
         from usearch.index import Matches
 
-        if not keys:
-            return {}
+        scores: Scores = {}
+        if not len(keys):
+            return scores
         exact = len(self._index) <= EXACT_BELOW
         count = min(NEIGHBOURS + 1, len(self._index))
-        matches = self._index.search(self.space.queries(raw), count, exact=exact)
+        matches = self._index.search(queries, count, exact=exact)
         # USearch answers a batch of one as if it were none.
         each = [matches] if isinstance(matches, Matches) else list(matches)
-        scores: Scores = {}
-        for key, found in zip(keys, each, strict=True):
-            reached = self.space.scores(1 - found.distances)
+        for key, found in zip(keys.tolist(), each, strict=True):
+            reached = self.space.scores(1 - found.distances) - np.float32(margin)
             near = reached >= self._floor
-            close = zip(found.keys[near].tolist(), reached[near].tolist(), strict=True)
-            for other, score in close:
-                if other != key:
-                    scores[min(key, other), max(key, other)] = score
+            others = zip(found.keys[near].tolist(), reached[near].tolist(), strict=True)
+            add(scores, ((key, other, score) for other, score in others))
         return scores
 
-    def _store_pairs(self, keys: Collection[int], scores: Scores, seq: int) -> None:
+    def _store_pairs(self, keys: Collection[int], found: Found, seq: int) -> None:
         if seq <= pairs.sought(self._catalogue, self.model):
             return
         threshold = pairs.copy_threshold(self._settings, self.model)
         with self._catalogue.write_tx() as tx:
-            for (a, b), score in pairs.worth_verifying(scores, keys, threshold):
+            for (a, b), score in found.kept(keys, threshold):
                 tx.execute(
                     "INSERT INTO pairs (model_id, a, b, score)"
                     " SELECT ?, ?, ?, ? WHERE EXISTS"
@@ -260,6 +284,11 @@ class Indexer:
                     (self.model.id, a, b, score, a, b),
                 )
             pairs.set_sought(tx, self.model, seq)
+
+
+def _has_inner(row: sqlite3.Row) -> bool:
+    """Tell whether a content has an inner vector that counts: not without that of the whole."""
+    return row["vector"] is not None and row["inner"] is not None
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from twinlens.asking import answer_error, answer_vector, short_path
+from twinlens.asking import answer_error, answer_views, short_path
 from twinlens.errors import TwinlensError
 from twinlens.messages import ModelRef, read_query
 from twinlens_worker.pipeline import Pipeline
@@ -29,7 +29,7 @@ def answer_query(pipeline_for: PipelineFor, body: object) -> dict[str, Any]:
     """Answer one query, from the socket or from the broker."""
     try:
         model, path = read_query(body)
-        return answer_vector(pipeline_for(model).embed_file(path))
+        return answer_views(pipeline_for(model).embed_file(path))
     except TwinlensError as error:
         return answer_error(error)
 

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from twinlens.asking import answer_views
 from twinlens.catalogue import Catalogue
 from twinlens.errors import PhotoError
 from twinlens.library import Library
@@ -26,7 +27,10 @@ def embed_paths(
     digest: str | None = None,
     weights: Path | None = None,
 ) -> Iterator[dict[str, str]]:
-    """Yield ``{"path", "vector"}`` or ``{"path", "error"}`` for each path, in order."""
+    """Yield ``{"path", "vector"}`` or ``{"path", "error"}`` for each path, in order.
+
+    With ``inner``, the vector of the picture within it, where a photo holds one.
+    """
     library = Library(settings.library)
     settings = dataclasses.replace(settings, weights=weights or settings.weights)
     wanted = wanted_model(library, name, digest, weights)
@@ -35,7 +39,7 @@ def embed_paths(
         for path in paths:
             answer = {"path": encode_bytes(path)}
             try:
-                yield answer | {"vector": encode_bytes(pipeline.embed_file(path))}
+                yield answer | answer_views(pipeline.embed_file(path))
             except PhotoError as error:
                 yield answer | {"error": str(error)}
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from twinlens import vectors
 from twinlens.errors import BadVectorError, ModelError, PhotoError
@@ -22,6 +23,7 @@ from twinlens.media import printable
 from twinlens.messages import Embedded, Failed, ModelRef, Photo, Result
 from twinlens.roots import resolve
 from twinlens.settings import Settings
+from twinlens.views import Views
 from twinlens_worker.decode import Box, Decoded, DecodeRequest, DecoderPool, KnownVectors
 from twinlens_worker.flatness import is_flat
 from twinlens_worker.models.descriptor import Descriptor
@@ -32,6 +34,8 @@ log = logging.getLogger("twinlens.worker")
 Started = list[tuple[Photo, "Future[Decoded]"]]
 Labels = tuple[Label, ...] | None
 """What a model names in a photo; None where it was not asked."""
+Row = NDArray[np.float32]
+"""A vector as the model gives it, (D,)."""
 
 
 class Pipeline:
@@ -94,17 +98,18 @@ class Pipeline:
         """Read and embed photos."""
         return self.finish(self.start(photos), with_labels=with_labels)
 
-    def embed_file(self, path: bytes, box: Box | None = None) -> bytes:
-        """Return the f16 vector of one photo by its absolute path, or of a part of it.
+    def embed_file(self, path: bytes, box: Box | None = None) -> Views:
+        """Return the vectors of one photo by its absolute path, or that of a part of it.
 
+        Of what is in a box there is one: whoever drew it said what is meant.
         Raises PhotoError, with the path in its text.
         """
-        request = DecodeRequest(path, self.descriptor.info.input_size, None, None, box=box)
+        side = self.descriptor.info.input_size
+        request = DecodeRequest(path, side, None, None, box=box, inner=box is None)
         try:
-            pixels = self._pool.submit(request).result().pixels
-            assert pixels is not None
-            [row], _ = self._run_model([pixels], with_labels=False)
-            return vectors.encode(row)
+            item = self._pool.submit(request).result()
+            [(whole, inner, _)] = self._describe([item], with_labels=False)
+            return _views(whole, inner)
         except PhotoError as error:
             raise type(error)(f"{printable(path)}: {error}") from error
 
@@ -122,22 +127,36 @@ class Pipeline:
     def _request(self, photo: Photo) -> DecodeRequest:
         path = resolve(self._settings.mounts, photo.root, photo.root_path, photo.path)
         size = self.descriptor.info.input_size
-        return DecodeRequest(path, size, self._thumbnails, self._known)
+        return DecodeRequest(path, size, self._thumbnails, self._known, inner=True)
 
     def _embed(
         self, decoded: Sequence[tuple[Photo, Decoded]], *, with_labels: bool
     ) -> list[Result]:
         if not decoded:
             return []
-        images = [item.pixels for _, item in decoded if item.pixels is not None]
+        described = self._describe([item for _, item in decoded], with_labels=with_labels)
         results: list[Result] = []
-        rows, labels = self._run_model(images, with_labels=with_labels)
-        for (photo, item), row, named in zip(decoded, rows, labels, strict=True):
+        for (photo, item), (whole, inner, labels) in zip(decoded, described, strict=True):
             try:
-                results.append(_embedded(photo, item, vectors.encode(row), named))
+                results.append(_embedded(photo, item, _views(whole, inner), labels))
             except BadVectorError as error:
                 results.append(_failed(photo, error))
         return results
+
+    def _describe(
+        self, items: Sequence[Decoded], *, with_labels: bool
+    ) -> list[tuple[Row, Row | None, Labels]]:
+        """Embed photos, and the pictures within them, in one go; one of each for each photo."""
+        whole = [item.pixels for item in items if item.pixels is not None]
+        # Plain ones are copies of nothing.
+        inner = {
+            place: item.inner
+            for place, item in enumerate(items)
+            if item.inner is not None and not is_flat(item.inner)
+        }
+        rows, labels = self._run_model([*whole, *inner.values()], with_labels=with_labels)
+        within = dict(zip(inner, rows[len(items) :], strict=True))
+        return [(rows[n], within.get(n), labels[n]) for n in range(len(items))]
 
     def _run_model(
         self, images: Sequence[np.ndarray], *, with_labels: bool
@@ -158,13 +177,27 @@ def _failed(photo: Photo, error: PhotoError) -> Failed:
     return Failed(photo.file_id, photo.generation, error.kind, str(error), error.permanent)
 
 
-def _embedded(photo: Photo, item: Decoded, vector: bytes | None, labels: Labels = None) -> Embedded:
+def _views(whole: Row, inner: Row | None) -> Views:
+    """Return vectors as they are stored; without an inner one where that is no use.
+
+    Raises BadVectorError.
+    """
+    stored = vectors.encode(whole)
+    if inner is None:
+        return Views(stored)
+    try:
+        return Views(stored, vectors.encode(inner))
+    except BadVectorError:
+        return Views(stored)
+
+
+def _embedded(photo: Photo, item: Decoded, views: Views | None, labels: Labels = None) -> Embedded:
     return Embedded(
         file_id=photo.file_id,
         generation=photo.generation,
         sha256=item.sha256,
         size=item.size,
-        vector=vector,
+        vector=views and views.whole,
         width=item.width,
         height=item.height,
         format=item.format,
@@ -176,4 +209,5 @@ def _embedded(photo: Photo, item: Decoded, vector: bytes | None, labels: Labels 
         flat=item.pixels is not None and is_flat(item.pixels),
         sharpness=item.sharpness,
         labels=labels,
+        inner=views and views.inner,
     )

@@ -8,24 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from twinlens import vectors
 from twinlens.catalogue import Catalogue
 from twinlens.spaces import Space
+from twinlens.vectors import Vector
 from twinlens_worker.all_pairs import Near, Vectors, all_pairs
+from twinlens_worker.inner_pairs import Found, Ids, Scores, add, nearest, read_inner
 
 MANY = 5_000
 """Contents from which all are compared with all at once. To compare one content with 100,000 others
 that way takes 0.3 ms, to ask the graph 1.1 ms; but all vectors have to be read first."""
 
 _CHUNK = 4096
-
-Scores = dict[tuple[int, int], float]
-"""Score of contents ``(a, b)`` with a < b."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +32,57 @@ class Sought:
     until: int
     """The stretch ends with this number of the log."""
     contents: frozenset[int]
-    scores: Scores
+    found: Found
+
+
+@dataclass(frozen=True, slots=True)
+class Stock:
+    """Contents that are compared each with each, as they are in a space of D numbers."""
+
+    ids: Ids
+    """(N,)."""
+    entries: Vectors
+    """(N, D)."""
+    queries: Vectors | None
+    """(N, D); None: the entries."""
+    inner: Ids
+    """(M,), ascending: which of them have an inner vector."""
+    inner_entries: Vector
+    """(M, D)."""
+    inner_queries: Vector
+    """(M, D)."""
+
+    def find(
+        self, space: Space, floor: float, *, most: int, start: int = 0
+    ) -> Iterator[tuple[int, int, Found]]:
+        """Yield ``(first, end, found)``: the pairs of a stretch with each other and with earlier ones.
+
+        From ``start`` on, of each the ``most`` nearest earlier ones of score ``floor`` at least.
+        """
+        first = start
+        for end, near in all_pairs(
+            self.entries, space.product(floor), most=most, queries=self.queries, start=start
+        ):
+            if end > first:
+                inner = self._by_inner(space, floor, most, first, end)
+                yield first, end, Found(by_content(near, self.ids, space), inner)
+                first = end
+
+    def _by_inner(self, space: Space, floor: float, most: int, first: int, end: int) -> Scores:
+        """Return the pairs of a stretch by the inner pictures of one or both."""
+        asked = self.entries if self.queries is None else self.queries
+        begin, stop = np.searchsorted(self.inner, (first, end))
+        owners = self.ids[self.inner[:stop]]
+        mine, queries = owners[begin:], self.inner_queries[begin:stop]
+        scores: Scores = {}
+        for ids, of_these, others, entries in (
+            (self.ids[first:end], asked[first:end], owners, self.inner_entries[:stop]),
+            (mine, queries, owners, self.inner_entries[:stop]),
+            (mine, queries, self.ids[:end], self.entries[:end]),
+        ):
+            wide = of_these.astype(np.float32, copy=False)
+            add(scores, nearest(space, ids, wide, others, entries, floor, most))
+        return scores
 
 
 def is_worth_it(catalogue: Catalogue, space: Space, *, after: int, until: int) -> bool:
@@ -57,31 +104,22 @@ def seek(
     Of each content the ``most`` nearest that came before it, from score ``floor`` on. In order of the
     log, so that what was stored stands when the work is broken off. Flat pictures have no pairs.
     """
-    seqs, ids, entries, queries = _read(catalogue, space, until)
+    seqs, stock = _read(catalogue, space, until)
     start = int(np.searchsorted(seqs, after, side="right"))
-    first = start
-    for end, near in all_pairs(
-        entries, space.product(floor), most=most, queries=queries, start=start
-    ):
-        if end <= first:
-            continue
-        scores = by_content(near, ids, space)
-        yield Sought(int(seqs[end - 1]), frozenset(ids[first:end].tolist()), scores)
-        first = end
-    yield Sought(until, frozenset(), {})
+    for first, end, found in stock.find(space, floor, most=most, start=start):
+        yield Sought(int(seqs[end - 1]), frozenset(stock.ids[first:end].tolist()), found)
+    yield Sought(until, frozenset(), Found({}, {}))
 
 
-def by_content(near: Near, ids: NDArray[np.integer[Any]], space: Space) -> Scores:
+def by_content(near: Near, ids: Ids, space: Space) -> Scores:
     """Return found pairs of rows as pairs of contents; ``ids`` are the contents of the rows."""
     reached = space.scores(near.scores).tolist()
     ends = zip(ids[near.rows].tolist(), ids[near.others].tolist(), reached, strict=True)
     return {(min(a, b), max(a, b)): score for a, b, score in ends}
 
 
-def _read(
-    catalogue: Catalogue, space: Space, until: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64], Vectors, Vectors | None]:
-    """Return numbers of the log, contents, entries and queries (None: the entries), by the log.
+def _read(catalogue: Catalogue, space: Space, until: int) -> tuple[Ids, Stock]:
+    """Return numbers of the log and the contents that they name, in this order.
 
     A content counts where the log named it last: it may have been forgotten and have come back.
     """
@@ -105,5 +143,19 @@ def _read(
             entries[part] = space.entries(raw)
             if queries is not None:
                 queries[part] = space.queries(raw)
+        inner = read_inner(catalogue, space.model)
     seqs = np.array([row[0] for row in named], dtype=np.int64)
-    return seqs, np.array([row[1] for row in named], dtype=np.int64), entries, queries
+    ids = np.array([row[1] for row in named], dtype=np.int64)
+    return seqs, stocked(space, ids, entries, queries, inner)
+
+
+def stocked(
+    space: Space, ids: Ids, entries: Vectors, queries: Vectors | None, inner: tuple[Ids, Vector]
+) -> Stock:
+    """Return contents with those of the raw ``inner`` vectors, by content, that are theirs."""
+    owners, raw = inner
+    place = {content: n for n, content in enumerate(ids.tolist())}
+    placed = sorted((place[one], n) for n, one in enumerate(owners.tolist()) if one in place)
+    places, order = np.array(placed, np.int64).reshape(-1, 2).T
+    raw = raw[order]
+    return Stock(ids, entries, queries, places, space.entries(raw), space.queries(raw))

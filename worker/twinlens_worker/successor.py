@@ -21,9 +21,9 @@ from twinlens.catalogue import Catalogue, set_meta
 from twinlens.library import Library
 from twinlens.settings import Settings
 from twinlens.spaces import Space
-from twinlens_worker.all_pairs import all_pairs
-from twinlens_worker.indexer import NEIGHBOURS, Indexer, Scores
-from twinlens_worker.seeking import by_content
+from twinlens_worker.indexer import NEIGHBOURS, Indexer
+from twinlens_worker.inner_pairs import Found, read_inner
+from twinlens_worker.seeking import stocked
 
 log = logging.getLogger("twinlens.worker.indexer")
 
@@ -89,8 +89,9 @@ class Successor(Indexer):
         with self._catalogue.read_tx():
             last = self._catalogue.value("SELECT coalesce(max(seq), 0) FROM log") or 0
             stored = list(self._stored_vectors())
+            inner = read_inner(self._catalogue, self.model)
         yield True
-        ids = np.array([key for some, _ in stored for key in some], dtype=np.uint64)
+        ids = np.array([key for some, _ in stored for key in some], dtype=np.int64)
         blobs = [blob for _, some in stored for blob in some]
         shape = (len(ids), self.space.dimension)
         entries, queries = np.empty(shape, np.float16), np.empty(shape, np.float16)
@@ -98,24 +99,23 @@ class Successor(Indexer):
             part = slice(start, start + PART)
             raw = vectors.stack(blobs[part], self.model.dimension)
             entries[part], queries[part] = self.space.entries(raw), self.space.queries(raw)
-            self._index.add(ids[part], entries[part])
+            self._index.add(ids[part].astype(np.uint64), entries[part])
             yield True
         asked = queries if self.space.tuning else None
-        floor = self.space.product(self._floor)
-        for _, near in all_pairs(entries, floor, most=NEIGHBOURS, queries=asked):
-            found = by_content(near, ids, self.space)
-            self._insert(found, frozenset(ids[near.rows].tolist()))
+        stock = stocked(self.space, ids, entries, asked, inner)
+        for first, end, found in stock.find(self.space, self._floor, most=NEIGHBOURS):
+            self._insert(found, ids[first:end].tolist())
             yield True
         self._seq = self._done_until = last
 
-    def _store_pairs(self, keys: Collection[int], scores: Scores, seq: int) -> None:
+    def _store_pairs(self, keys: Collection[int], found: Found, seq: int) -> None:
         """Keep pairs aside; they are compared, and said to be copies, once this space answers."""
-        self._insert(scores, keys)
+        self._insert(found, keys)
         self._done_until = seq
 
-    def _insert(self, found: Scores, new: Collection[int]) -> None:
+    def _insert(self, found: Found, new: Collection[int]) -> None:
         threshold = pairs.copy_threshold(self._settings, self.model)
-        kept = pairs.worth_verifying(found, new, threshold)
+        kept = found.kept(new, threshold)
         with self._catalogue.write_tx() as tx:
             tx.executemany(
                 "INSERT INTO pairs_next (model_id, a, b, score) VALUES (?, ?, ?, ?)"

@@ -15,11 +15,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from twinlens.asking import ask_worker
+from twinlens.asking import ask_worker, read_answer
 from twinlens.errors import ChangedError, PhotoError, UnreadableError, VanishedError
-from twinlens.messages import ModelRef, decode_bytes, encode_bytes
+from twinlens.messages import ModelRef, encode_bytes
 from twinlens.models import Model
 from twinlens.thumbnails import thumbnail_path
+from twinlens.views import Views
 from twinlens_plugin.children import python_module
 from twinlens_plugin.errors import ChildError
 from twinlens_plugin.options import Session
@@ -78,19 +79,24 @@ class Assistant:
         # A library that one may only read, or that keeps no thumbnails: for now, then.
         return kept if kept.exists() else self.render(path, THUMBNAIL_SIDE)
 
-    def embed(self, model: Model, path: bytes, box: Sequence[float] | None = None) -> bytes:
-        """Return the f16 vector of a photo, or of the part of it in a box.
+    def embed(self, model: Model, path: bytes, box: Sequence[float] | None = None) -> Views:
+        """Return the vectors of a photo, or that of the part of it in a box.
 
         The box is (left, top, width, height) in shares of the upright picture. Raises PhotoError,
         ChildError.
         """
         ref = ModelRef(model.name, model.digest)
         if box is None:  # a running worker has its model loaded
-            vector = ask_worker(self._session.settings, ref, path)
-            if vector is not None:
-                return vector
+            views = ask_worker(self._session.settings, ref, path)
+            if views is not None:
+                return views
         asked: dict[str, Any] = {"embed": encode_bytes(path), "model": [ref.name, ref.digest]}
-        return decode_bytes(self._ask(path, {**asked, "box": box and [*box]}).get("vector"))
+        views = read_answer(self._ask(path, {**asked, "box": box and [*box]}))
+        if views is None:
+            raise ChildError(
+                f"{shown(path)}: the worker gave no vector. Install one version of twinlens."
+            )
+        return views
 
     def close(self) -> None:
         """End the child and remove what was rendered."""

@@ -14,6 +14,7 @@ from twinlens.catalogue import Catalogue
 from twinlens.errors import PhotoError
 from twinlens.media import PHOTO_SUFFIXES
 from twinlens.models import Model, get_model
+from twinlens.views import Views, views_of
 from twinlens_plugin.answers import Answerer
 from twinlens_plugin.errors import EmptyLibraryError
 from twinlens_plugin.output import shown
@@ -71,14 +72,14 @@ class Finder:
     def like_photo(self, number: int, box: Box | None) -> Result:
         """Find what looks like a photo of the library, or a part of it. Raises Refused, PhotoError."""
         file = ids.find(self._catalogue, number)
-        vector = None if box else self._vector(file.content_id)
-        if vector is None:
+        views = None if box else self._views(file.content_id)
+        if views is None:
             file.open().close()  # it must be there, and be it
-            vector = self._state.assistant.embed(self._model, file.path, box)
+            views = self._state.assistant.embed(self._model, file.path, box)
         # Of a part of a photo, other photos with the same bytes are as good an answer as any.
         content = None if box else file.content_id
         query = Query(file.path, file.path, content)
-        return Result(subject_of(file, box), self._matches(query, vector), self._limits.k)
+        return Result(subject_of(file, box), self._matches(query, views), self._limits.k)
 
     def like_path(self, path: bytes) -> Result:
         """Find what looks like a file, of the library or not. Raises PhotoError."""
@@ -100,25 +101,21 @@ class Finder:
         return Result(Subject(name, box=box), matches, self._limits.k)
 
     def _like(self, query: Query, box: Box | None) -> list[Seen]:
-        vector = None if box else query.vector
-        if vector is None:
-            vector = self._state.assistant.embed(self._model, query.path, box)
+        views = None if box else query.views
+        if views is None:
+            views = self._state.assistant.embed(self._model, query.path, box)
         if box:
             query = Query(query.given, query.path)
-        return self._matches(query, vector)
+        return self._matches(query, views)
 
-    def _matches(self, query: Query, vector: bytes) -> list[Seen]:
+    def _matches(self, query: Query, views: Views) -> list[Seen]:
         session, limits = self._state.session, self._limits
         answerer = Answerer(self._catalogue, session.library, self._model)
-        found = answerer.answer(query, vector, k=limits.k, min_score=limits.min_score)
+        found = answerer.answer(query, views, k=limits.k, min_score=limits.min_score)
         return seen(self._catalogue, session.settings, self._model, query.content_id, found)
 
-    def _vector(self, content: int) -> bytes | None:
-        value: bytes | None = self._catalogue.value(
-            "SELECT vector FROM vectors WHERE content_id = ? AND model_id = ?",
-            (content, self._model.id),
-        )
-        return value
+    def _views(self, content: int | None) -> Views | None:
+        return None if content is None else views_of(self._catalogue, self._model, content)
 
     def _number(self, query: Query) -> int | None:
         """Return the number of a photo of the library by its path."""

@@ -6,17 +6,16 @@ import hashlib
 import warnings
 from collections.abc import Callable
 
-import numpy as np
-from PIL import Image
-
 from twinlens import media
 from twinlens_worker.decode import picture
 from twinlens_worker.decode.boxes import cut_out, side_around
+from twinlens_worker.decode.inner import innermost
 from twinlens_worker.decode.known import KnownContents
 from twinlens_worker.decode.reasons import explained
-from twinlens_worker.decode.request import Box, Decoded, DecodeRequest, Rendering
+from twinlens_worker.decode.request import Decoded, DecodeRequest, Rendering
 from twinlens_worker.decode.sharpness import sharpness
 from twinlens_worker.decode.source import read_photo
+from twinlens_worker.decode.square import squash
 from twinlens_worker.decode.thumbnail import keep_thumbnail
 
 
@@ -60,7 +59,7 @@ class Decoder:
             found = self._read(data, request)
             if request.thumbnails is not None:
                 keep_thumbnail(found.image, request.thumbnails, sha256)
-            return _answer(found, sha256, len(data), request.input_size, request.box)
+            return _answer(found, sha256, len(data), request)
 
     def _read(self, data: bytes, request: DecodeRequest) -> picture.Picture:
         side, limit = request.input_size, self._max_megapixels
@@ -91,15 +90,15 @@ class Decoder:
         return hash_pixels(data, max_megapixels=self._max_megapixels)
 
 
-def _answer(
-    found: picture.Picture, sha256: bytes, size: int, side: int, box: Box | None
-) -> Decoded:
+def _answer(found: picture.Picture, sha256: bytes, size: int, request: DecodeRequest) -> Decoded:
+    side, box = request.input_size, request.box
     image = found.image if box is None else cut_out(found.image, box)
-    square = image.resize((side, side), Image.Resampling.BILINEAR, reducing_gap=2.0)
+    inner = innermost(image) if request.inner else image
     return Decoded(
         sha256=sha256,
         size=size,
-        pixels=np.asarray(square),
+        pixels=squash(image, side),
+        inner=None if inner is image else squash(inner, side),
         width=found.width,
         height=found.height,
         format=found.format,

@@ -6,6 +6,7 @@ Everything is counted in u8 by OpenCV: the same in numpy's integers takes twice 
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from typing import Any, Final
 
 import cv2
@@ -61,9 +62,7 @@ class Sums:
         flat, width = self._table.ravel(), self._table.shape[1]
         above, below = top * width, bottom * width
         outer = flat.take(below + right) + flat.take(above + left)
-        return np.asarray(
-            outer - flat.take(above + right) - flat.take(below + left), np.float32
-        )
+        return np.asarray(outer - flat.take(above + right) - flat.take(below + left), np.float32)
 
 
 class Edges:
@@ -72,7 +71,7 @@ class Edges:
     def __init__(self, across: Pixels, along: Pixels) -> None:
         """Take the change across lines (L - 2, W) over two pixels, and along them (L, W - 1)."""
         self._length = len(along)
-        near = cv2.dilate(_thin(across), _column(3))  # a line may miss its place by a pixel
+        near = pixels(cv2.dilate(_thin(across), _column(3)))  # a line may miss its place by a pixel
         changing = _above(along, ALONG)
         self._near, self._changing = Sums(near), Sums(changing)
         self.at = np.array([0, *self._longest(near, changing), self._length], np.int64)
@@ -82,7 +81,7 @@ class Edges:
         """Return the numbers of each two lines that are far enough apart, (N, 2)."""
         both = _each_two(len(self.at))
         first, second = self.at.take(both)
-        return both.T[second - first >= SIDES * self._length]
+        return np.asarray(both.T[second - first >= SIDES * self._length])
 
     def support(self, starts: Numbers, ends: Numbers) -> tuple[Shares, Shares]:
         """Return the share of each span (M,) in which an edge runs along each line (L,): (L, M).
@@ -144,10 +143,10 @@ def rectangles(
     return every[:, row, column], chosen
 
 
-def change(planes: list[Pixels], step: int) -> Pixels:
+def change(planes: Sequence[Pixels], step: int) -> Pixels:
     """Return how much each pixel differs from that ``step`` below, in its most different channel."""
     red, green, blue = (cv2.absdiff(one[step:], one[:-step]) for one in planes)
-    return _pixels(cv2.max(cv2.max(red, green), blue))
+    return pixels(cv2.max(cv2.max(red, green), blue))
 
 
 @functools.cache
@@ -176,14 +175,15 @@ def _runs(flags: Flags) -> Shares:
 
 def _thin(across: Pixels) -> Flags:
     """Keep changes that are the largest of the five around them, across the line: edges, no texture."""
-    return _above(across, STEP) & (across == cv2.dilate(across, _column(5)))
+    return pixels(_above(across, STEP) & (across == cv2.dilate(across, _column(5))))
 
 
 def _above(values: Pixels, limit: int) -> Flags:
-    return _pixels(cv2.threshold(values, limit, 1, cv2.THRESH_BINARY)[1])
+    return pixels(cv2.threshold(values, limit, 1, cv2.THRESH_BINARY)[1])
 
 
-def _pixels(values: Any) -> Pixels:  # noqa: ANN401  what OpenCV's stubs say
+def pixels(values: NDArray[Any]) -> Pixels:
+    """Return what OpenCV gave, which its stubs call an array of any numbers."""
     return np.asarray(values, np.uint8)
 
 

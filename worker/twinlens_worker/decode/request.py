@@ -56,6 +56,9 @@ class DecodeRequest:
     known: KnownVectors | None
     """Contents that have a vector here are hashed only."""
 
+    inner: bool = False
+    """Whether the picture within the picture is wanted too, where it holds one."""
+
     exact: bool = False
     """Whether only the hash of every pixel is wanted, at full size."""
 
@@ -76,6 +79,9 @@ class Decoded:
 
     pixels: NDArray[np.uint8] | None = None
     """(S, S, 3) RGB, sRGB, upright, the whole frame squashed to a square; None when known."""
+
+    inner: NDArray[np.uint8] | None = None
+    """The same of the picture within the picture; None where it holds none or that was not asked for."""
 
     width: int | None = None
     """Of the original as shown (after orientation), not of the scaled decode."""
