@@ -12,6 +12,7 @@ from twinlens.catalogue import Catalogue
 from twinlens.errors import PhotoError
 from twinlens.labels import Label
 from twinlens.models import Model, get_model
+from twinlens.views import Views
 from twinlens_plugin import output
 from twinlens_plugin.answers import Answerer, Match
 from twinlens_plugin.errors import EmptyLibraryError
@@ -131,18 +132,18 @@ def _answers(
     """Yield each photo asked about with its matches, in the order asked."""
     lookup = Lookup(catalogue, model)
     asked = [_look_up(lookup, path) for path in given]
-    unseen = [q.path for q in asked if isinstance(q, Query) and q.vector is None]
+    unseen = [q.path for q in asked if isinstance(q, Query) and q.views is None]
     embedded = _embed(session, model, unseen)
     answerer = Answerer(catalogue, session.library, model)
     for query in asked:
         if isinstance(query, PhotoError):
             yield query, []
             continue
-        vector = query.vector or next(embedded)
-        if isinstance(vector, PhotoError):
-            yield vector, []
+        views = query.views or next(embedded)
+        if isinstance(views, PhotoError):
+            yield views, []
         else:
-            yield query, answerer.answer(query, vector, k=k, min_score=min_score)
+            yield query, answerer.answer(query, views, k=k, min_score=min_score)
 
 
 def _write_sheet(
@@ -199,7 +200,7 @@ def _look_up(lookup: Lookup, path: bytes) -> Asked:
         return error
 
 
-def _embed(session: Session, model: Model, paths: Sequence[bytes]) -> Iterator[bytes | PhotoError]:
+def _embed(session: Session, model: Model, paths: Sequence[bytes]) -> Iterator[Views | PhotoError]:
     if not paths:
         return iter(())
     from twinlens_plugin.unseen import embed
