@@ -15,6 +15,7 @@ from twinlens.roots import Root, list_roots
 from twinlens.snapshot import read_manifest, snapshot_folder
 from twinlens_plugin.children import Child, python_module
 from twinlens_plugin.errors import ChildError
+from twinlens_plugin.handover import Handover, is_outgrown
 from twinlens_plugin.interrupts import Interrupt
 from twinlens_plugin.options import Session
 from twinlens_plugin.progress import Bar, Counter, Progress, caught_up
@@ -25,6 +26,10 @@ SWEEP_TRIES = 3
 REBUILD_SECONDS = 600.0
 """How long a scan waits for a missing index: enough for 500,000 photos. What takes longer goes on in
 the next scan or watch; without an index answers are as right, only slower."""
+
+RENEWAL_SECONDS = 60.0
+"""How long a scan waits for a worker to take up the model of an upgrade: it does before anything else,
+unless it is one from before the upgrade that still runs."""
 
 STALL_SECONDS = 20.0
 """With a broker: no photo done for so long, and we say that perhaps no worker is there."""
@@ -197,6 +202,41 @@ class Rebuild:
         return True
 
 
+class Renewal:
+    """Whether the bundled model of another twinlens is the target, until the worker has made it ours."""
+
+    def __init__(
+        self,
+        session: Session,
+        catalogue: Catalogue,
+        say: Callable[[str], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._settings = session.settings
+        self._catalogue = catalogue
+        self._say = say
+        self._clock = clock
+        self._until = clock() + RENEWAL_SECONDS
+        # With a broker the commit worker does it when it starts.
+        self._is_due = not session.settings.broker and self._is_outgrown()
+
+    def is_due(self) -> bool:
+        """Tell whether to wait for the worker; say so where that is in vain."""
+        if self._is_due and not self._is_outgrown():
+            self._is_due = False
+        elif self._is_due and self._clock() > self._until:
+            self._is_due = False
+            self._say(
+                "a twinlens from before the upgrade still runs on this library, with its old model."
+                " Stop that watch or worker, then: twinlens scan"
+            )
+        return self._is_due
+
+    def _is_outgrown(self) -> bool:
+        model = get_model(self._catalogue, "target")
+        return model is not None and is_outgrown(model, self._settings)
+
+
 def run_scan(
     session: Session,
     catalogue: Catalogue,
@@ -212,19 +252,22 @@ def run_scan(
     bar = Bar("Reading photos")
     counter = Counter(catalogue)
     problems = Problems(catalogue, bar.say)
+    handover = Handover(catalogue, session.settings, bar.say)
     hands = Hands(session, catalogue, bar.say)
     sweep = Sweep(session, catalogue, roots, bar.say, accept_deletions=accept_deletions)
     # A first scan will need the worker: it loads its model while the watcher looks around.
     rebuild = Rebuild(session, catalogue)
+    renewal = Renewal(session, catalogue, bar.say)
     needed = get_model(catalogue, "target") is None
     try:
         while True:
             sweeping = sweep.running()
             idle = caught_up(catalogue, session.settings)
-            rebuilding = rebuild.is_due()
-            if idle and not sweeping and not rebuilding:
+            making = rebuild.is_due() or renewal.is_due()
+            handover.tick()
+            if idle and not sweeping and not making:
                 return True
-            needed = needed or not idle or rebuilding
+            needed = needed or not idle or making
             progress = counter.read()
             bar.show(progress)
             problems.tick()

@@ -57,6 +57,7 @@ class Built:
             dimension=DIMENSION,
             input_size=96,
             copy_threshold=0.9,
+            weights="/weights/of/ones/own",  # the bundled ones have another sha256
             labels=labels,
         )[0]
 

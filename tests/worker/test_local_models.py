@@ -69,6 +69,18 @@ def test_wrong_weights_are_named(library: Library, tmp_path: Path):
         LocalModels(settings_with(library, weights=other), None).load(wanted)
 
 
+def test_the_bundled_model_of_another_twinlens_is_told_from_wrong_weights(
+    library: Library, catalogue: Catalogue
+):
+    """On the owner's computer a scan cures it; elsewhere another twinlens has to be installed."""
+    old = choose(catalogue, "pocket", "12" * 32, None)
+    settings = settings_with(library)
+    with pytest.raises(ModelError, match=r"only photos of the library .* Make it: twinlens scan$"):
+        LocalModels(settings, library).load(ModelRef("pocket", old.digest))
+    with pytest.raises(ModelError, match="Run the same twinlens"):
+        LocalModels(settings, None).load(ModelRef("pocket", old.digest))
+
+
 def test_a_message_allows_no_program(library: Library, tmp_path: Path):
     """A remote worker runs TorchScript by its own setting alone, whatever the message asks for."""
     path = tmp_path / "tiny.pt"

@@ -42,10 +42,12 @@ class LocalModels:
         trusted = {*self._settings.trusted, *([recorded.digest] if recorded else [])}
         descriptor = load(wanted.name, weights=path, device=self._settings.device, trusted=trusted)
         if descriptor.info.digest != wanted.digest:
+            if recorded and path is None and wanted.name == registry.BUNDLED:
+                raise ModelError(_outgrown(wanted, descriptor.info.digest))
             raise ModelError(
                 f"{path or wanted.name}: these weights ({descriptor.info.digest[:12]}) are not those"
                 f" of the library ({wanted.digest[:12]})."
-                " Run the same twinlens and weights on all computers; after an upgrade: twinlens scan"
+                " Run the same twinlens and weights on all computers"
             )
         return descriptor
 
@@ -54,6 +56,14 @@ class LocalModels:
             return None
         with Catalogue.open_to_read(self._library.catalogue) as catalogue:
             return find_model(catalogue, wanted.name, wanted.digest)
+
+
+def _outgrown(wanted: ModelRef, digest: str) -> str:
+    return (
+        f"the index is of another version of {wanted.name} ({wanted.digest[:12]}) than came with"
+        f" this twinlens ({digest[:12]}), so that only photos of the library can be asked about"
+        " until the new one is made. Make it: twinlens scan"
+    )
 
 
 def find_weights(settings: Settings, wanted: ModelRef, recorded: Model | None) -> Path | None:

@@ -10,7 +10,7 @@ import click
 from twinlens import ledger
 from twinlens.models import get_model
 from twinlens.relations import DUPLICATES, IDENTICAL, KINDS
-from twinlens_plugin import output
+from twinlens_plugin import handover, output
 from twinlens_plugin.cards import UNREADABLE, Checked, Checker, photos_in
 from twinlens_plugin.listed import read_list
 from twinlens_plugin.options import PATH, Command, Session, common, photo_list_option
@@ -48,7 +48,7 @@ def command(
     if only_new and session.as_json:
         raise click.UsageError("--json and --new exclude each other.")
     with session.open_to_read() as catalogue:
-        if ledger.has_work(catalogue):
+        if not handover.remark_on(session, catalogue) and ledger.has_work(catalogue):
             output.remark("some photos of the library wait to be read. Run first: twinlens scan")
         checker = Checker(session, catalogue, get_model(catalogue, "serving"))
         checked = checker.check(photos_in(given))

@@ -10,7 +10,7 @@ import click
 from twinlens.catalogue import Catalogue
 from twinlens.models import Model, get_model
 from twinlens.roots import list_roots
-from twinlens_plugin import output
+from twinlens_plugin import handover, output
 from twinlens_plugin.checks.disk import check_folder, check_photos
 from twinlens_plugin.checks.finding import Problem
 from twinlens_plugin.checks.tables import (
@@ -65,6 +65,8 @@ def _examine(session: Session, catalogue: Catalogue, *, repair: bool) -> _Report
             report.problems.extend(check_photos(catalogue, root))
         elif not root.online and not away:
             report.notes.append(f"{output.shown(root.path)} is away ({root.reason}): not compared")
+    if going := handover.now(session, catalogue):
+        report.notes.append(going)
     for model in _models(catalogue):
         _examine_index(session, catalogue, model, report, repair=repair)
     return report

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from twinlens_plugin import output, showing
+from twinlens_plugin import handover, output, showing
 from twinlens_plugin.filters import Filters, filter_options
 from twinlens_plugin.listed import read_list
 from twinlens_plugin.named import about
@@ -103,6 +103,7 @@ def command(
         if page.next is not None:
             output.remark(f"there are more groups. Go on with: --after {page.next}")
         _remark_on(duplicates)
+        handover.remark_on(session, catalogue)
 
 
 def _show_in_geeqie(session: Session, page: Iterable[Found], wanted: Wanted) -> None:

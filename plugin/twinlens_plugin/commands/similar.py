@@ -13,7 +13,7 @@ from twinlens.errors import PhotoError
 from twinlens.labels import Label
 from twinlens.models import Model, get_model
 from twinlens.views import Views
-from twinlens_plugin import output
+from twinlens_plugin import handover, output
 from twinlens_plugin.answers import Answerer, Match
 from twinlens_plugin.errors import EmptyLibraryError
 from twinlens_plugin.listed import read_list
@@ -95,6 +95,7 @@ def command(
                 f"{session.library.folder}: this library holds no photos yet."
                 " Run: twinlens scan FOLDER"
             )
+        handover.remark_on(session, catalogue)
         answers = _answers(session, catalogue, model, given, k, min_score)
         if html is not None:
             return _write_sheet(session, catalogue, model, answers, html)

@@ -16,7 +16,7 @@ from twinlens.catalogue import Catalogue
 from twinlens.errors import SnapshotError, TuningError
 from twinlens.models import Model, get_model, waiting
 from twinlens.roots import Root, list_roots
-from twinlens_plugin import output
+from twinlens_plugin import handover, output
 from twinlens_plugin.options import Command, Session, common
 
 Facts = dict[str, Any]
@@ -58,6 +58,7 @@ def _facts(session: Session, catalogue: Catalogue) -> Facts:
         "running": {role: session.library.locked(role) for role in ("watcher", "worker")},
         "broker": masked(broker) if broker else None,
         "problems": [problem] if (problem := catalogue.meta(dispatch.PROBLEM)) else [],
+        "handover": handover.now(session, catalogue) or None,
     }
 
 
@@ -124,6 +125,7 @@ def _as_text(facts: Facts) -> Iterator[str]:
         ("Index", _index_text(facts["index"])),
         ("Running", ", ".join(r for r, runs in facts["running"].items() if runs) or "nothing"),
         *([("Broker", facts["broker"])] if facts["broker"] else []),
+        *([("Note", facts["handover"])] if facts["handover"] else []),
         *(("Problem", problem) for problem in facts["problems"]),
     ]
     yield from output.columns(rows)

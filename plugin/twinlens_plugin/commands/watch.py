@@ -13,6 +13,7 @@ from twinlens.catalogue import Catalogue
 from twinlens.events import Event
 from twinlens_plugin import output
 from twinlens_plugin.folders import register
+from twinlens_plugin.handover import Handover
 from twinlens_plugin.interrupts import Interrupt
 from twinlens_plugin.options import PATH, Command, Session, common
 from twinlens_plugin.scanning import TICK_SECONDS, Problems, watcher, worker
@@ -51,6 +52,7 @@ def _follow(
     session: Session, catalogue: Catalogue, children: Sequence[Supervised], interrupt: Interrupt
 ) -> None:
     problems = Problems(catalogue, output.remark)
+    handover = Handover(catalogue, session.settings, output.remark)
     seq = events.last_event(catalogue)
     while True:
         for event in events.events_after(catalogue, seq):
@@ -62,6 +64,7 @@ def _follow(
         for child in children:
             child.tick(seq)
         problems.tick()
+        handover.tick()
         if interrupt.wait(TICK_SECONDS):
             return
 

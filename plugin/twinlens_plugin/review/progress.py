@@ -20,6 +20,7 @@ from twinlens import dispatch
 from twinlens.catalogue import Catalogue
 from twinlens.media import printable
 from twinlens.roots import list_roots
+from twinlens_plugin import handover
 from twinlens_plugin.output import plural
 from twinlens_plugin.progress import Progress, read_progress
 from twinlens_plugin.review.problems import Refused
@@ -145,7 +146,7 @@ def _facts(
         "eta_seconds": round(counts.waiting / rate) if rate and counts.waiting else None,
         "words": _words(counts, rate, somebody=bool(running or state.session.settings.broker)),
         "busy": busy and bool(running),
-        "problems": list(_problems(catalogue, counts)),
+        "problems": list(_problems(state, catalogue, counts)),
         "changed": changed(catalogue),
         "new": 0 if since is None else new_duplicates(catalogue, since),
     }
@@ -176,8 +177,10 @@ def _time(seconds: float) -> str:
     return f"{minutes} min" if minutes < 90 else f"{seconds / 3600:.1f} h"
 
 
-def _problems(catalogue: Catalogue, counts: Counts) -> Iterator[str]:
+def _problems(state: State, catalogue: Catalogue, counts: Counts) -> Iterator[str]:
     """Yield what stands in the way, each with what to do."""
+    if going := handover.now(state.session, catalogue):
+        yield f"{going[0].upper()}{going[1:]}"
     if problem := catalogue.meta(dispatch.PROBLEM):
         yield problem
     for root in list_roots(catalogue):

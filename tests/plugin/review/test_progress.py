@@ -68,6 +68,16 @@ def test_a_library_at_rest_says_nothing(built: Built, asked: Asked):
     assert found["running"] == []
 
 
+def test_the_index_of_the_twinlens_before(built: Built, asked: Asked):
+    """After an upgrade it answers on; the header says so, and what makes the new one."""
+    built.photo("a.jpg")
+    with built.catalogue.write_tx() as tx:
+        tx.execute("UPDATE models SET weights = NULL")
+    [problem] = asked()["problems"]
+    assert problem.startswith("The index is of another version of pocket than this twinlens has")
+    assert problem.endswith("Make it: twinlens scan")
+
+
 def test_photos_that_nobody_reads(built: Built, asked: Asked):
     """It is said what to run."""
     for name in ("a.jpg", "b.jpg"):

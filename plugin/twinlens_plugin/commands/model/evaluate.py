@@ -9,9 +9,12 @@ from typing import Any
 import click
 
 from twinlens.messages import decode_bytes
+from twinlens.models import get_model
 from twinlens_plugin import output
 from twinlens_plugin.completing import known_to_library, models
+from twinlens_plugin.errors import ChildError
 from twinlens_plugin.evaluating import evaluate as ask_worker
+from twinlens_plugin.handover import is_outgrown
 from twinlens_plugin.labelled import Labels, read_labels
 from twinlens_plugin.options import PATH, Command, Session, common
 from twinlens_plugin.progress import Bar, Progress
@@ -72,6 +75,8 @@ def evaluate(
       twinlens model eval ~/kinds --model pocket --model torchvision:resnet50
     """
     models = _pair(names, weights)
+    if not models:
+        _refuse_outgrown(session)
     labels = read_labels(folder, depth)
     _say_what_is_missing(folder, labels)
     verdicts = _judge(session, labels, models)
@@ -85,6 +90,20 @@ def _pair(names: Sequence[str], weights: Sequence[str]) -> list[tuple[str, str]]
     if len(weights) > len(names):
         raise click.UsageError("each --weights needs a --model that they belong to.")
     return list(zip(names, [*weights, *[""] * (len(names) - len(weights))], strict=True))
+
+
+def _refuse_outgrown(session: Session) -> None:
+    """Refuse to judge, for the library, a model whose weights went with the twinlens before."""
+    if not session.library.catalogue.exists():
+        return
+    with session.open_to_read() as catalogue:
+        model = get_model(catalogue, "serving")
+    if model is not None and is_outgrown(model, session.settings):
+        raise ChildError(
+            f"{model.name}: the library's index is of another version than the one that came with"
+            " this twinlens, which alone can be judged. Do that: add --model pocket. Have the"
+            " library use it: twinlens scan"
+        )
 
 
 def _say_what_is_missing(top: bytes, labels: Labels) -> None:

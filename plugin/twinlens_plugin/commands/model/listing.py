@@ -9,8 +9,11 @@ from typing import Any
 import click
 
 from twinlens.forgetting import Stored, stored_models
-from twinlens_plugin import output
+from twinlens.models import DEFAULT_MODEL
+from twinlens.settings import Settings
+from twinlens_plugin import handover, output
 from twinlens_plugin.asking_worker import known_models
+from twinlens_plugin.handover import is_outgrown
 from twinlens_plugin.options import Command, Session, common
 
 ROLES = {"serving": "in use", "target": "wanted", None: "kept"}
@@ -33,13 +36,20 @@ def list_models(session: Session, *, here: bool) -> None:
       twinlens model list
       twinlens model list --here --json
     """
-    rows = list(_rows(known_models(), _stored(session)))
+    rows = list(_rows(known_models(), _stored(session), session.settings))
     if here:
         rows = [row for row in rows if row["here"]]
     if session.as_json:
         output.write_json(*rows)
     else:
         output.write_lines(output.columns([_as_text(row) for row in rows]))
+        _remark_on(session)
+
+
+def _remark_on(session: Session) -> None:
+    if session.library.catalogue.exists():
+        with session.open_to_read() as catalogue:
+            handover.remark_on(session, catalogue)
 
 
 def _stored(session: Session) -> list[Stored]:
@@ -50,15 +60,20 @@ def _stored(session: Session) -> list[Stored]:
         return stored_models(catalogue, session.library)
 
 
-def _rows(known: Sequence[Row], stored: Sequence[Stored]) -> Iterator[Row]:
+def _rows(known: Sequence[Row], stored: Sequence[Stored], settings: Settings) -> Iterator[Row]:
     by_name = {model["name"]: model for model in known}
+    outgrown = [each for each in stored if is_outgrown(each.model, settings)]
     for each in stored:
-        facts = by_name.get(each.model.name, {})
+        facts = _GONE if each in outgrown else by_name.get(each.model.name, {})
         yield {**_unknown(each), **facts, **_own_weights(each), **_use(each)}
-    used = {each.model.name for each in stored}
+    used = {each.model.name for each in stored if each not in outgrown}
     for model in known:
         if model["name"] not in used:
             yield {**model, **_use(None)}
+
+
+_GONE: Row = {"here": False, "cost": "tiny"}
+"""The bundled model of another twinlens: its weights went when this one came."""
 
 
 def _unknown(stored: Stored) -> Row:
@@ -97,7 +112,7 @@ def _as_text(row: Row) -> tuple[str, ...]:
     return (
         row["used"] or "",
         str(row["name"]),
-        "bundled" if row["bundled"] else "here" if row["here"] else "",
+        _where(row),
         f"{row['dimension'] or '?'} numbers".rjust(12),
         f"{row['input_size']} px",
         row["cost"] or "",
@@ -105,6 +120,14 @@ def _as_text(row: Row) -> tuple[str, ...]:
         f"{row['megabytes']:.0f} MB".rjust(6) if row["megabytes"] else "",
         _kept(row),
     )
+
+
+def _where(row: Row) -> str:
+    if row["bundled"]:
+        return "bundled"
+    if row["name"] == DEFAULT_MODEL and not row["here"]:
+        return "other version"
+    return "here" if row["here"] else ""
 
 
 def _kept(row: Row) -> str:

@@ -11,7 +11,7 @@ from twinlens import pairs, tunings
 from twinlens.catalogue import Catalogue
 from twinlens.errors import TuningError
 from twinlens.models import Model, get_model
-from twinlens_plugin import output
+from twinlens_plugin import handover, output
 from twinlens_plugin.interrupts import Interrupt
 from twinlens_plugin.options import Command, Session, common
 from twinlens_plugin.progress import Bar, read_progress
@@ -50,6 +50,8 @@ def tune(session: Session, *, off: bool, no_wait: bool) -> int:
         model = get_model(catalogue, "target")
         if model is None:
             raise TuningError("there is nothing to tune on yet. Run: twinlens scan FOLDER")
+        if not off and (going := handover.now(session, catalogue)):
+            raise TuningError(f"{model.name}: {going}. Tune it then")
         before = _copies(session, catalogue, model)
         began = time.monotonic()
         photos = _decide(catalogue, model, off=off)

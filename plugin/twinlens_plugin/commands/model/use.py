@@ -169,4 +169,6 @@ def _as_text(model: Model, waits: Waiting, *, now: bool) -> str:
     away = f" {output.plural(waits.away, 'photo')} on disks that are away." if waits.away else ""
     if not waits.here:
         return f"{model.name} {state}.{away} Bring them back, then: twinlens scan"
-    return f"{model.name} {state}. {output.plural(waits.here, 'photo')} to embed again: twinlens scan{away and '.' + away}"
+    until = "" if now else " Until then the old index goes on answering."
+    again = f"{output.plural(waits.here, 'photo')} to embed again: twinlens scan"
+    return f"{model.name} {state}. {again}{(away or until) and '.'}{away}{until}"
