@@ -52,6 +52,7 @@ EMBEDDED = st.builds(
     derived_from=st.none() | TEXT,
     sharpness=st.none() | st.floats(0, 2.0**62),
     labels=st.none() | st.lists(LABEL, max_size=MOST).map(tuple),
+    inner=st.none() | st.binary(max_size=64),
 )
 FAILED = st.builds(
     Failed, file_id=NUMBER, generation=NUMBER, kind=TEXT, reason=TEXT, permanent=st.booleans()
@@ -187,7 +188,7 @@ def storable(value: Any) -> None:
 TEXTS = {"catalogue", "name", "digest", "root", "kind", "reason", "format", "taken_at", "camera"}
 TEXTS |= {"burst", "document", "derived_from"}
 OPTIONAL = {"catalogue", "vector", "width", "height", "format", "taken_at", "camera", "labels"}
-OPTIONAL |= {"sharpness", "burst", "document", "derived_from"}
+OPTIONAL |= {"sharpness", "burst", "document", "derived_from", "inner"}
 HAS_DEFAULT = OPTIONAL - {"vector"} | {"flat", "with_labels"}
 LISTS = {"photos", "embedded", "failed", "labels"}
 
@@ -284,3 +285,19 @@ def test_bad_base64(value: object):
     """What is no base64 text is refused."""
     with pytest.raises(MessageError):
         messages.decode_bytes(value)
+
+
+def test_a_worker_from_before_inner_vectors_is_understood():
+    """Its results lack the field: the photos have no inner vector, and nothing else is amiss."""
+    result = Embedded(1, 1, b"\0" * 32, 10, b"ab", inner=b"cd")
+    body = json.loads(json.dumps(messages.commit_message(REF, [result])))
+    del body["embedded"][0]["inner"]
+    assert messages.read_commit(body) == (REF, [dataclasses.replace(result, inner=None)])
+
+
+def test_what_a_newer_worker_adds_is_passed_over():
+    """So an owner from before inner vectors reads what workers of today send."""
+    result = Embedded(1, 1, b"\0" * 32, 10, b"ab", inner=b"cd")
+    body = json.loads(json.dumps(messages.commit_message(REF, [result])))
+    body["embedded"][0]["of tomorrow"] = "AAAA"
+    assert messages.read_commit(body) == (REF, [result])

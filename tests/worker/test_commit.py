@@ -9,7 +9,7 @@ import pytest
 from twinlens import ledger
 from twinlens.catalogue import Catalogue
 from twinlens.events import events_after
-from twinlens.messages import Failed, ModelRef, Result
+from twinlens.messages import Embedded, Failed, ModelRef, Result
 from twinlens.models import Model
 from twinlens.roots import Root
 from twinlens.vectors import encode
@@ -244,3 +244,44 @@ def test_forgotten_file_is_ignored(
     """A result for a file that is no longer known is dropped."""
     assert _commit(catalogue, ref, embedded(record(b"a.jpg") + 1)) == 0
     assert catalogue.value("SELECT count(*) FROM vectors WHERE model_id = ?", (model.id,)) == 0
+
+
+def _with_inner(file_id: int, inner: bytes) -> Embedded:
+    return dataclasses.replace(embedded(file_id), inner=inner)
+
+
+def _inner(catalogue: Catalogue) -> list[bytes]:
+    return [row[0] for row in catalogue.rows("SELECT vector FROM inner_vectors")]
+
+
+def test_both_vectors_are_one_entry_of_the_log(
+    catalogue: Catalogue, ref: ModelRef, record: Recorder
+):
+    """The inner one comes with the whole one, once, however often it is committed."""
+    result = _with_inner(record(b"a.jpg"), encode(unit_vector(9)))
+    for _ in range(2):
+        assert _commit(catalogue, ref, result) == 1
+        assert _inner(catalogue) == [encode(unit_vector(9))]
+        assert catalogue.value("SELECT count(*) FROM log") == 1
+
+
+@pytest.mark.parametrize("junk", [b"", b"xx", encode(unit_vector(9))[:-2], b"\x00\x7e" * 16])
+def test_an_inner_vector_that_is_no_use_is_dropped(
+    catalogue: Catalogue, ref: ModelRef, record: Recorder, junk: bytes
+):
+    """Cut short or NaN: the photo stands, with the vector of the whole (#9)."""
+    assert _commit(catalogue, ref, _with_inner(record(b"a.jpg"), junk)) == 1
+    assert _inner(catalogue) == []
+    assert catalogue.value("SELECT count(*) FROM vectors") == 1
+    assert not ledger.has_work(catalogue)
+
+
+def test_an_inner_vector_that_comes_later_is_logged(
+    catalogue: Catalogue, ref: ModelRef, record: Recorder
+):
+    """Of a photo from before there were any, embedded again for its labels: the index hears of it."""
+    _commit(catalogue, ref, embedded(record(b"a.jpg")))
+    again = _with_inner(record(b"b.jpg"), encode(unit_vector(9)))
+    assert _commit(catalogue, ref, again) == 1
+    assert _inner(catalogue) == [encode(unit_vector(9))]
+    assert catalogue.value("SELECT count(*) FROM log") == 2

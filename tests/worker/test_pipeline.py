@@ -19,9 +19,12 @@ from twinlens.errors import DecodeError, PhotoError
 from twinlens.library import Library
 from twinlens.messages import Embedded, Failed, ModelRef, Photo
 from twinlens.settings import Settings
+from twinlens.views import Views
 from twinlens_worker.commit import commit
-from twinlens_worker.decode import KnownVectors
+from twinlens_worker.decode import Box, DecodeRequest, KnownVectors
+from twinlens_worker.decode.decoder import Decoder
 from twinlens_worker.local_socket import LocalSocket
+from twinlens_worker.models.errors import BadOutputError
 from twinlens_worker.pipeline import Pipeline
 from twinlens_worker.target import make_target
 
@@ -143,3 +146,85 @@ def test_unseen_photo_that_cannot_be_read_names_itself(pipeline: Pipeline, tmp_p
     bad.write_bytes(b"no picture")
     with pytest.raises(DecodeError, match=r"bad\.jpg: "):
         pipeline.embed_file(os.fsencode(bad))
+
+
+def _page(path: Path, inner: Image.Image) -> Image.Image:
+    """Write a white page that shows a picture; return the picture."""
+    page = Image.new("RGB", (inner.width * 2, inner.height * 2), "white")
+    page.paste(inner, (inner.width // 2, inner.height // 2))
+    page.save(path)
+    return inner
+
+
+def _colours(seed: int, darkness: int = 1) -> Image.Image:
+    coarse = np.random.default_rng(seed).integers(0, 256, (12, 16, 3), dtype=np.uint8) // darkness
+    return Image.fromarray(coarse.astype(np.uint8)).resize((160, 120), Image.Resampling.NEAREST)
+
+
+def test_a_picture_within_a_photo_has_a_vector_of_its_own(pipeline: Pipeline, tmp_path: Path):
+    """Nearly that of the picture alone; the whole is embedded as ever, labels or not."""
+    _page(tmp_path / "page.png", _colours(1)).save(tmp_path / "alone.png")
+    photos = [_photo(tmp_path, name, i) for i, name in enumerate(("page.png", "alone.png"))]
+    for with_labels in (False, True):
+        results = {one.file_id: one for one in pipeline.run(photos, with_labels=with_labels)}
+        page, alone = results[0], results[1]
+        assert isinstance(page, Embedded)
+        assert isinstance(alone, Embedded)
+        assert alone.inner is None
+        assert page.inner is not None
+        assert page.vector is not None
+        assert alone.vector is not None
+        whole, inner, other = (
+            vectors.decode(blob, 48) for blob in (page.vector, page.inner, alone.vector)
+        )
+        assert inner @ other > 0.95
+        assert whole @ other < 0.8
+    path = os.fsencode(tmp_path / "page.png")
+    assert pipeline.embed_file(path) == Views(page.vector, page.inner)
+    box = Box(0.1, 0.1, 0.8, 0.8)
+    assert pipeline.embed_file(path, box).inner is None, "whoever drew a box said what is meant"
+
+
+class BlindInTheDark(GridDescriptor):
+    """NaN for dark photos."""
+
+    def embed(self, images: np.ndarray) -> np.ndarray:
+        """Embed u8 images (N, 64, 64, 3) as f32 (N, 48)."""
+        found = super().embed(images)
+        bad = images.reshape(len(images), -1).mean(axis=1) < 60
+        found[bad] = np.nan
+        if bad.any():
+            raise BadOutputError("bad", rows=np.flatnonzero(bad).tolist(), vectors=found)
+        return found
+
+
+def test_a_bad_inner_vector_costs_the_photo_nothing(settings: Settings, tmp_path: Path):
+    """NaN of a dark picture on a page: the page has its own vector alone (#9)."""
+    _page(tmp_path / "dark.png", _colours(2, darkness=4))
+    _page(tmp_path / "light.png", _colours(3))
+    names = ("dark.png", "light.png")
+    assert all(_decoded_inner(tmp_path / name) is not None for name in names)
+    photos = [_photo(tmp_path, name, i) for i, name in enumerate(names)]
+    with Pipeline(BlindInTheDark(), settings) as pipeline:
+        results = {one.file_id: one for one in pipeline.run(photos)}
+        asked = pipeline.embed_file(os.fsencode(tmp_path / "dark.png"))
+    dark, light = results[0], results[1]
+    assert isinstance(dark, Embedded)
+    assert isinstance(light, Embedded)
+    assert (dark.inner is None, light.inner is None) == (True, False)
+    assert dark.vector is not None
+    assert asked == Views(dark.vector)
+
+
+def test_a_plain_inner_picture_has_no_vector(pipeline: Pipeline, tmp_path: Path):
+    """It would be a copy of every other plain one."""
+    _page(tmp_path / "plain.png", Image.new("RGB", (160, 120), "navy"))
+    assert _decoded_inner(tmp_path / "plain.png") is not None
+    [result] = pipeline.run([_photo(tmp_path, "plain.png")])
+    assert isinstance(result, Embedded)
+    assert result.inner is None
+
+
+def _decoded_inner(path: Path) -> np.ndarray | None:
+    request = DecodeRequest(os.fsencode(path), 64, None, None, inner=True)
+    return Decoder(max_megapixels=1).decode(request).inner

@@ -69,9 +69,12 @@ def check_models(catalogue: Catalogue) -> Iterator[Problem]:
             yield Problem("vectors", "photos were read but no model is known", SCAN)
         return
     yield from _missing_vectors(catalogue, model)
-    wrong = catalogue.value(
-        "SELECT count(*) FROM vectors WHERE model_id = ? AND length(vector) != ?",
-        (model.id, model.dimension * 2),
+    wrong = sum(
+        catalogue.value(
+            f"SELECT count(*) FROM {table} WHERE model_id = ? AND length(vector) != ?",  # noqa: S608
+            (model.id, model.dimension * 2),
+        )
+        for table in ("vectors", "inner_vectors")
     )
     if wrong:
         yield Problem("vectors", f"{plural(wrong, 'vector')} of the wrong length", RESTORE)

@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
 from twinlens_worker.decode.decoder import Decoder
 from twinlens_worker.decode.inner import find, innermost
-from twinlens_worker.decode.request import DecodeRequest
+from twinlens_worker.decode.request import Box, Decoded, DecodeRequest
 
 NEAR = 0.03
 """How far a side may be off, as a share of the frame's longer side."""
@@ -136,26 +136,45 @@ def test_whatever_the_picture_the_answer_lies_within_it(
     assert min(innermost(image).size) >= 1
 
 
-def decoded(path: Path, *, inner: bool) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+def decoded(path: Path, *, inner: bool, box: Box | None = None) -> Decoded:
     """Return what the decoder hands to a model."""
-    decoder = Decoder(max_megapixels=10)
-    pixels = decoder.decode(DecodeRequest(os.fsencode(path), 64, None, None, inner=inner)).pixels
-    assert pixels is not None
-    return pixels
+    request = DecodeRequest(os.fsencode(path), 64, None, None, inner=inner, box=box)
+    return Decoder(max_megapixels=20).decode(request)
 
 
-def test_the_decoder_hands_over_the_inner_picture_where_it_is_asked_to(tmp_path: Path) -> None:
-    """A photo on a page is described nearly as the photo alone."""
+def test_the_decoder_hands_over_the_inner_picture_too(tmp_path: Path) -> None:
+    """Beside the whole page: it is nearly the photo alone."""
     alone, shown = tmp_path / "alone.png", tmp_path / "shown.png"
     photo(1, (480, 360)).save(alone)
     page(photo(1, (480, 360)), (60, 160), (600, 640)).save(shown)
+    one, other = decoded(alone, inner=True), decoded(shown, inner=True)
+    assert one.inner is None
+    assert one.pixels is not None
+    assert other.pixels is not None
+    assert other.inner is not None
+    assert other.inner.shape == (64, 64, 3)
+    assert np.abs(one.pixels.astype(float) - other.inner).mean() < 20
+    assert np.abs(one.pixels.astype(float) - other.pixels).mean() > 40
 
-    def apart(inner: bool) -> float:
-        a, b = (decoded(path, inner=inner).astype(float) for path in (alone, shown))
-        return float(np.abs(a - b).mean())
 
-    assert apart(inner=True) < 20
-    assert apart(inner=False) > 40
+def test_the_inner_picture_is_looked_for_where_it_is_asked_for(tmp_path: Path) -> None:
+    """Neither where only pixels are wanted, nor for the part in a box where the asker wants none."""
+    page(photo(1, (480, 360)), (60, 160), (600, 640)).save(tmp_path / "shown.png")
+    assert decoded(tmp_path / "shown.png", inner=False).inner is None
+    box = Box(0.05, 0.2, 0.9, 0.75)
+    assert decoded(tmp_path / "shown.png", inner=False, box=box).inner is None
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png"])
+def test_an_inner_picture_keeps_the_pixels_that_a_model_wants(tmp_path: Path, suffix: str) -> None:
+    """A photo on half of a page of 10 megapixels is as sharp as the photo alone."""
+    large = page(photo(1, (480, 360)), (60, 160), (600, 640)).resize((3000, 3200))
+    large.save(tmp_path / f"shown.{suffix}")
+    found = decoded(tmp_path / f"shown.{suffix}", inner=True).inner
+    assert found is not None
+    alone = large.crop((300, 800, 2700, 2600))
+    want = np.asarray(alone.resize((64, 64), Image.Resampling.BILINEAR, reducing_gap=2.0))
+    assert np.abs(want.astype(float) - found).mean() < 20
 
 
 @pytest.mark.data

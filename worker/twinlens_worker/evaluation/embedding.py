@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from twinlens.messages import Embedded, Photo, Result
+from twinlens.views import Views
 from twinlens_worker.evaluation.labelled import Labelled, LeftOut, repeated
 from twinlens_worker.pipeline import Pipeline, Started
 
@@ -21,15 +22,15 @@ class Collection:
         self.places = list(range(len(photos)))
         """Those that every model so far has embedded."""
 
-    def embed(self, pipeline: Pipeline, progress: Callable[[int], object]) -> dict[int, bytes]:
-        """Return the f16 vectors by place; tell ``progress`` how many photos are done."""
-        vectors: dict[int, bytes] = {}
+    def embed(self, pipeline: Pipeline, progress: Callable[[int], object]) -> dict[int, Views]:
+        """Return the vectors by place; tell ``progress`` how many photos are done."""
+        views: dict[int, Views] = {}
         digests: dict[int, bytes] = {}
         progress(0)
         for done, result in enumerate(self._results(pipeline), start=1):
             if isinstance(result, Embedded):
                 assert result.vector is not None  # no catalogue is asked for known contents
-                vectors[result.file_id] = result.vector
+                views[result.file_id] = Views(result.vector, result.inner)
                 digests[result.file_id] = result.sha256
             else:
                 self._leave_out(LeftOut(result.file_id, "unreadable", result.reason))
@@ -37,9 +38,9 @@ class Collection:
                 progress(done)
         for one in repeated(self._photos, digests):
             self._leave_out(one)
-            del vectors[one.place]
-        self.places = sorted(vectors)
-        return vectors
+            del views[one.place]
+        self.places = sorted(views)
+        return views
 
     def judged(self) -> list[Labelled]:
         """Return the photos at ``places``."""

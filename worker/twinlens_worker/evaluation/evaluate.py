@@ -7,15 +7,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from twinlens import vectors
 from twinlens.library import Library
 from twinlens.messages import encode_bytes
 from twinlens.settings import Settings
+from twinlens.vectors import Vector
+from twinlens.views import Views
 from twinlens_worker.decode import DecoderPool
 from twinlens_worker.evaluation.embedding import Collection
 from twinlens_worker.evaluation.judging import judge
 from twinlens_worker.evaluation.labelled import Labelled, LeftOut, refuse_too_few
 from twinlens_worker.local_models import LocalModels
+from twinlens_worker.measures import Inner
 from twinlens_worker.models.descriptor import Descriptor, load
 from twinlens_worker.one_shot import wanted_model
 from twinlens_worker.pipeline import Pipeline
@@ -74,12 +79,22 @@ def evaluate(
                 embedded.append(collection.embed(pipeline, progress))
             refuse_too_few(collection.judged())
     folders = [photo.folder for photo in collection.judged()]
-    for candidate, blobs in zip(candidates, embedded, strict=True):
-        dimension = candidate.descriptor.info.dimension
-        rows = vectors.stack([blobs[place] for place in collection.places], dimension)
+    for candidate, described in zip(candidates, embedded, strict=True):
+        views = [described[place] for place in collection.places]
+        whole, inner = _by_kind(views, candidate.descriptor.info.dimension)
         progress = _progress(say, candidate, "compare", len(folders))
-        verdict = judge(vectors.project(rows), folders, progress)
+        verdict = judge(whole, folders, progress, inner)
         say({"result": {**_about(candidate), **verdict}})
+
+
+def _by_kind(views: Sequence[Views], dimension: int) -> tuple[Vector, Inner]:
+    """Return the unit vectors of photos (N, D), and those of the pictures within some."""
+    within = [(place, one.inner) for place, one in enumerate(views) if one.inner is not None]
+    whole, inner = (
+        vectors.project(vectors.stack(blobs, dimension))
+        for blobs in ([one.whole for one in views], [blob for _, blob in within])
+    )
+    return whole, Inner(np.array([place for place, _ in within], np.int64), inner)
 
 
 def _progress(say: Say, candidate: Candidate, step: str, of: int) -> Callable[[int], object]:

@@ -14,6 +14,7 @@ from twinlens.messages import encode_bytes
 from twinlens.vectors import Vector
 from twinlens_worker.measures import (
     Asked,
+    Inner,
     PairCounts,
     Quality,
     ask_all,
@@ -27,7 +28,10 @@ EVERY: Final = 64
 
 
 def judge(
-    vectors: Vector, folders: Sequence[bytes], progress: Callable[[int], object]
+    vectors: Vector,
+    folders: Sequence[bytes],
+    progress: Callable[[int], object],
+    inner: Inner | None = None,
 ) -> dict[str, Any]:
     """Return the figures of photos whose unit vectors (N, D) and folders (N,) are given.
 
@@ -37,7 +41,7 @@ def judge(
     names, labels = np.unique(np.array(folders, dtype=object), return_inverse=True)
     pairs = PairCounts()
     asked = []
-    for one in ask_all(vectors, labels.astype(np.int64), pairs):
+    for one in ask_all(vectors, labels.astype(np.int64), pairs, inner):
         asked.append(one)
         if one.query % EVERY == 0:
             progress(one.query)

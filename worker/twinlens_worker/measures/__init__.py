@@ -12,6 +12,7 @@ score may be NaN: whoever embeds refuses such vectors (``BadVectorError``).
 """
 
 from twinlens_worker.measures.collection import Asked, PairCounts, Quality, ask_all
+from twinlens_worker.measures.inner import Inner
 from twinlens_worker.measures.pooled import (
     CANDIDATES,
     Curve,
@@ -39,6 +40,7 @@ __all__ = [
     "CANDIDATES",
     "Asked",
     "Curve",
+    "Inner",
     "PairCounts",
     "Quality",
     "Ranking",

@@ -9,6 +9,7 @@ from typing import Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from twinlens_worker.measures.inner import Inner
 from twinlens_worker.measures.ranks import (
     Ranks,
     Scores,
@@ -99,14 +100,22 @@ class Asked:
     """The photo that came first; one with another label where scores are equal."""
 
 
-def ask_all(vectors: Scores, labels: Labels, pairs: PairCounts | None = None) -> Iterator[Asked]:
+def ask_all(
+    vectors: Scores,
+    labels: Labels,
+    pairs: PairCounts | None = None,
+    inner: Inner | None = None,
+) -> Iterator[Asked]:
     """Ask about each photo whose label another photo has too, and count all pairs in ``pairs``.
 
-    ``vectors`` (N, D) have unit length; ``labels`` (N,). The photo itself is no answer.
+    ``vectors`` (N, D) have unit length; ``labels`` (N,); ``inner`` are the pictures within
+    some of the photos. The photo itself is no answer.
     """
     sizes = dict(zip(*np.unique(labels, return_counts=True), strict=True))
     for start in range(0, len(vectors), CHUNK):
         similarity = vectors[start : start + CHUNK] @ vectors.T
+        if inner is not None:
+            inner.lift(similarity, vectors, start)
         for query, row in enumerate(similarity, start=start):
             same = labels == labels[query]
             if pairs is not None:  # each pair once: with those behind
