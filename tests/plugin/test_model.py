@@ -16,7 +16,10 @@ def test_a_model_is_chosen_and_the_old_one_answers_meanwhile(built: Built, twinl
     built.photo("a.jpg")
     built.photo("b.jpg")
     text = twinlens("model", "use", "pocket").stdout
-    assert text == "pocket is wanted. 2 photos to embed again: twinlens scan\n"
+    assert text == (
+        "pocket is wanted. 2 photos to embed again: twinlens scan."
+        " Until then the old index goes on answering.\n"
+    )
     target, serving = (get_model(built.catalogue, role) for role in ("target", "serving"))
     assert target
     assert serving

@@ -1,5 +1,6 @@
 // What every page does: says things, toasts with Undo, requests that change something, theme, keys.
 
+import { atRest, enter, openedAgainBy } from "./back.js";
 import { lettersAreKeys, onKeys } from "./keys.js";
 
 /** Have a screen reader say something, politely. */
@@ -126,18 +127,21 @@ function voice() {
   return box;
 }
 
-/** Open a dialog; toasts follow it in, and out again when it closes. */
-export function openDialog(dialog) {
+/** Open a dialog; toasts follow it in, and out again when it closes. Back closes it, see back.js. `address`: of
+ *  the page with this dialog open, where it has one of its own. */
+export function openDialog(dialog, { address } = {}) {
   dialog.showModal();
   dialog.scrollTop = 0; // it scrolls to the button that has the focus, the last thing in it
   voice();
   dialog.addEventListener("close", voice, { once: true });
+  enter(dialog, address);
 }
 
 /** Ask before something that is easily meant otherwise; tell whether it was meant. */
 export function ask(question, yes) {
   const dialog = document.createElement("dialog");
   dialog.className = "sheet asking";
+  dialog.id = "asking";
   const words = document.createElement("p");
   words.id = "asked";
   words.textContent = question;
@@ -152,9 +156,10 @@ export function ask(question, yes) {
   document.body.append(dialog);
   openDialog(dialog);
   return new Promise((answer) => {
-    dialog.addEventListener("close", () => {
+    dialog.addEventListener("close", async () => {
       voice();
       dialog.remove();
+      await atRest(); // what is opened or addressed next is not at the question's place
       answer(dialog.returnValue === "yes");
     }, { once: true });
   });
@@ -221,6 +226,10 @@ function showKeys() {
 
 function start() {
   showTheme();
+  openedAgainBy("keys", async () => {
+    openDialog(document.getElementById("keys"));
+    return true;
+  });
   document.getElementById("theme").addEventListener("click", nextTheme);
   document.getElementById("help").addEventListener("click", showKeys);
   const letters = document.getElementById("letters");

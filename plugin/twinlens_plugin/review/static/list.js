@@ -1,5 +1,6 @@
 // The list of groups: what keys and buttons do to photos and groups.
 
+import { isBookmark, openedAgainBy } from "./back.js";
 import { fetchFragment, toast } from "./base.js";
 import { accept, followChosen, showAccepted } from "./chosen.js";
 import { decide, isKeepMeant } from "./deciding.js";
@@ -8,12 +9,14 @@ import { onKeys } from "./keys.js";
 import { ignoreRefused, Pages } from "./pages.js";
 import { goBack, rememberPlace } from "./place.js";
 import { selection } from "./selection.js";
-import { openTheatre } from "./theatre.js";
+import { addressed, openTheatre } from "./theatre.js";
 import { photosOf, Walk } from "./walking.js";
 
 const list = document.getElementById("list");
 const walk = new Walk(list);
 let pages = null;
+/** Done when one is where one was before, after Back or a reload. */
+let there = null;
 
 /** Ask for a group anew and put it in its place; null where it is no group any more. */
 async function redraw(group, { whole = false } = {}) {
@@ -161,7 +164,7 @@ function shownIn(group) {
 
 function compare(photo) {
   let shown = photo.closest(".group");
-  openTheatre(document.getElementById("theatre"), {
+  return openTheatre(document.getElementById("theatre"), {
     photos: shownIn(shown),
     at: Math.max(1, photosOf(shown).indexOf(photo)),
     act: async (act, id) => {
@@ -174,7 +177,29 @@ function compare(photo) {
       return shownIn(shown);
     },
     closed: () => walk.current?.isConnected && walk.focus(walk.current),
-  }).catch(ignoreRefused);
+  }).then(() => true, ignoreRefused);
+}
+
+/** Compare [keeper, other] of an address: in their group, or on a page of its own where that is not in sight. */
+async function compareAddressed(photos) {
+  await there;
+  if (!photos) return false;
+  const [keeper, other] = photos;
+  const photo = list.querySelector(`.photo[data-photo="${other}"]`);
+  if (photo && photosOf(photo.closest(".group"))[0]?.dataset.photo === keeper) {
+    walk.at(photo);
+    return compare(photo);
+  }
+  location.replace(`/compare?a=${keeper}&b=${other}`);
+  return true;
+}
+
+/** A bookmark, or an address that was typed: the list is its own place, below the comparison. */
+function openBookmark() {
+  const photos = addressed();
+  if (!photos || !isBookmark()) return;
+  history.replaceState(null, "", location.pathname + location.search);
+  compareAddressed(photos);
 }
 
 const ACTS = { keep, apart, same };
@@ -242,7 +267,10 @@ function start() {
   }, { capture: true });
   followChosen();
   addEventListener("pagehide", () => rememberPlace(pages, walk));
-  goBack(pages, walk).catch(ignoreRefused);
+  there = goBack(pages, walk).catch(ignoreRefused);
+  openedAgainBy("theatre", () => compareAddressed(addressed()));
+  addEventListener("popstate", openBookmark);
+  openBookmark();
   const next = () => walk.toGroup(1);
   const before = () => walk.toGroup(-1);
   onKeys({

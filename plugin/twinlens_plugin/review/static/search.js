@@ -10,6 +10,9 @@ const ask = document.getElementById("ask");
 /** The file that was brought, as long as it is what is looked for. */
 let brought = null;
 
+/** The address of what is shown. */
+let here = location.pathname + location.search;
+
 function value(name) {
   return ask.elements.namedItem(name)?.value ?? "";
 }
@@ -33,6 +36,7 @@ async function bring(file, box = null) {
     for (const name of ["photo", "box"]) ask.elements.namedItem(name)?.remove();
     ask.elements.namedItem("path").value = "";
     if (location.search) history.pushState(null, "", "/search");
+    here = "/search";
     const made = document.createElement("template");
     made.innerHTML = answer.html; // our own server's, escaped by its templates; scripts in it do not run
     found.replaceChildren(made.content);
@@ -160,7 +164,10 @@ ask.addEventListener("submit", (event) => {
     bring(brought);
   }
 });
-addEventListener("popstate", () => location.reload());
+// Back to another search; dialogs have the same address as the page below them.
+addEventListener("popstate", () => {
+  if (location.pathname + location.search !== here) location.reload();
+});
 
 wireBringing();
 prepare();

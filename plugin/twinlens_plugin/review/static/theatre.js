@@ -1,15 +1,23 @@
 // Comparing in a dialog over the list: the photos of a group follow one another, and are decided on.
 
+import { readdress } from "./back.js";
 import { fetchFragment, openDialog, Refused, say, toast, undoLast } from "./base.js";
 import { Compare } from "./compare.js";
 import { onKeys } from "./keys.js";
+
+const ADDRESS = /^#compare=(\d+)-(\d+)$/;
+
+/** The two photos that the address would have compared, keeper first; null where it asks for none. */
+export function addressed() {
+  return ADDRESS.exec(location.hash)?.slice(1) ?? null;
+}
 
 /** Open the dialog on the photos of a group, keeper first, at one of them. `act(name, id)` does something to a
  *  photo and returns the photos of the group as they are then; so does `again()`. */
 export async function openTheatre(dialog, { photos, at, act, again, closed }) {
   const theatre = new Theatre(dialog, photos, at, act, again);
   await theatre.show();
-  if (!dialog.open) openDialog(dialog);
+  if (!dialog.open) openDialog(dialog, { address: theatre.address });
   theatre.refit();
   const off = onKeys(theatre.keys, { within: dialog });
   dialog.addEventListener("close", () => {
@@ -62,7 +70,13 @@ class Theatre {
     root.addEventListener("click", (event) => this.#press(event));
     await this.#compare.start();
     if (focused) root.querySelector(`#${CSS.escape(focused)}`)?.focus({ preventScroll: true });
-    if (this.#dialog.open) say(`${other.name}. ${root.querySelector(".relation").textContent.trim()}`);
+    if (!this.#dialog.open) return;
+    readdress(this.#dialog, this.address);
+    say(`${other.name}. ${root.querySelector(".relation").textContent.trim()}`);
+  }
+
+  get address() {
+    return `#compare=${this.#photos[0].id}-${this.#photos[this.#at].id}`;
   }
 
   refit() {
