@@ -35,11 +35,15 @@ DUPLICATES: Final = frozenset({IDENTICAL, SAME_PIXELS, COPY, EDIT})
 """Kinds of which one of the two photos is to spare."""
 
 
+TILTED: Final = 45
+"""Degrees to either side of upright from which a photo is turned, and not only tilted."""
+
 _OTHERWISE: Final = {
     "crop": ("cropped", "not cropped"),
     "grey": ("greyed", "in colour"),
     "border": ("framed", "without border"),
     "caption": ("framed", "without caption"),
+    "set": ("framed", "without what is around it"),
 }
 """Phrases of what was done to one of the two: the field that says to which, what the other is then."""
 _OPPOSITE: Final = {
@@ -52,6 +56,12 @@ _OPPOSITE: Final = {
 }
 
 
+def turned(degrees: float) -> str:
+    """Return a turn, clockwise, in words: to either side of upright it is a tilt."""
+    off = min(degrees, 360 - degrees)
+    return f"tilted {off:.2g}" if off < TILTED else f"rotated {degrees:g}"
+
+
 @dataclass(frozen=True, slots=True)
 class Detail:
     """What was found, as the column ``detail`` holds it in JSON."""
@@ -60,9 +70,9 @@ class Detail:
     """For people: ``crop to 42 %, grey``; what has a direction is said of b against a."""
     done: Mapping[str, Any] = field(default_factory=dict)
     """What was done to one of them, by name: ``crop`` (share of the larger frame that is left),
-    ``rotated`` (degrees, clockwise, of b against a), ``mirrored``, ``grey``, ``border``, ``overlay``
-    and ``tone``; ``cropped``, ``framed`` and ``greyed`` say to which, ``a`` or ``b``. See
-    docs/guide.md."""
+    ``rotated`` (degrees, clockwise, of b against a), ``mirrored``, ``grey``, ``border``, ``caption``,
+    ``inset``, ``overlay`` and ``tone``; ``cropped``, ``framed`` and ``greyed`` say to which, ``a`` or
+    ``b``. See docs/guide.md."""
     overlap: float = 0.0
     """Share of the smaller frame that both show, 0 to 1; 0 where they could not be aligned."""
     transform: tuple[float, ...] | None = None
@@ -82,9 +92,9 @@ class Detail:
         return phrase if side == "b" else self._the_other_way(phrase)
 
     def _the_other_way(self, phrase: str) -> str:
-        if phrase.startswith("rotated") and not self.done.get("mirrored"):
+        if phrase.startswith(("rotated", "tilted")) and not self.done.get("mirrored"):
             # A mirrored one is turned the same way from both sides.
-            return f"rotated {360 - self.done['rotated']:g}"
+            return turned(360 - self.done["rotated"])
         if phrase.startswith("resized"):
             return f"resized to {100 / self.done['resized']:.0f} %"
         return _OPPOSITE.get(phrase, phrase)

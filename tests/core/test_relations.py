@@ -49,7 +49,8 @@ def waiting(catalogue: Catalogue, now: float = 1.0) -> list[tuple[int, int]]:
     ("words", "done", "of_a"),
     [
         ("rotated 90, grey", {"rotated": 90, "grey": True}, "rotated 270, grey"),
-        ("rotated 1.6", {"rotated": 1.6}, "rotated 358.4"),
+        ("tilted 1.6", {"rotated": 1.6}, "tilted 1.6"),
+        ("tilted 2", {"rotated": 358.0}, "tilted 2"),
         ("rotated 90, mirrored", {"rotated": 90, "mirrored": True}, "rotated 90, mirrored"),
         ("resized to 25 %", {"resized": 0.25}, "resized to 400 %"),
         ("crop to 42 %, darker", {"crop": 0.42, "tone": ["darker"]}, "crop to 42 %, brighter"),
@@ -70,6 +71,7 @@ def test_what_has_a_direction_is_said_of_either(words: str, done: dict[str, obje
         ("crop to 42 %", {"crop": 0.42, "cropped": "a"}, "not cropped"),
         ("border, darker", {"border": True, "framed": "a", "tone": ["darker"]}, "without border, darker"),
         ("caption", {"caption": True, "framed": "a"}, "without caption"),
+        ("set into a larger picture", {"inset": True, "framed": "a"}, "without what is around it"),
     ],
 )  # fmt: skip
 def test_what_was_done_to_one_is_not_said_of_the_other(

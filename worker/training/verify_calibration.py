@@ -10,6 +10,7 @@ import pickle
 import sys
 import zlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -18,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from training.verify_pairs import Pair, make
+from training.verify_pairs import Pair, is_mislabelled, make
 from twinlens_worker.verify.probability import (
     FARTHEST,
     FITTED,
@@ -48,7 +49,9 @@ ROUNDS: Final = 2
 LOOK_ALIKES: Final = 3
 """How often a pair of look-alikes counts: to call two photos one is worse than to miss a copy."""
 HELD: Final = 4
-"""One photo of so many is held out for the table that is printed."""
+"""One photo of so many is held out: to put probabilities right by, and for the table that is printed."""
+SURE: Final = 8.0
+"""Logits beyond which a pair tells nothing of what 0.5 is."""
 Truth = NDArray[np.bool_]
 
 
@@ -64,11 +67,30 @@ def main() -> None:
     if options.data is None:
         sys.exit("set TWINLENS_DATA to the folder that holds train and camera; nothing fitted")
     torch.set_num_threads(1)
-    pairs = _pairs(options.data, options.seed, options.processes, options.pairs)
+    made = _pairs(options.data, options.seed, options.processes, options.pairs)
+    pairs = [pair for pair in made if not is_mislabelled(pair)]
     held = [zlib.crc32(pair.photo.encode()) % HELD == 0 for pair in pairs]
-    say(fit([pair for pair, out in zip(pairs, held, strict=True) if not out]),
-        [pair for pair, out in zip(pairs, held, strict=True) if out])  # fmt: skip
-    fit(pairs).write(options.target)
+    some = fit([pair for pair, out in zip(pairs, held, strict=True) if not out])
+    others = [pair for pair, out in zip(pairs, held, strict=True) if out]
+    stretch, move = put_right(some, others)
+    say(replace(some, stretch=stretch, move=move), others)
+    replace(fit(pairs), stretch=stretch, move=move).write(options.target)
+
+
+def put_right(judges: Judges, pairs: Sequence[Pair]) -> tuple[float, float]:
+    """Return by what to stretch and move the judges' logits, so that 0.5 is half of pairs not fitted to.
+
+    Platt's scaling: a logistic regression on the logits, by Newton's method.
+    """
+    logits = np.array([judges.logits(pair.rows).max() for pair in pairs], np.float64)
+    truth = np.array([pair.one_shot for pair in pairs])
+    design = np.stack([logits.clip(-SURE, SURE), np.ones(len(logits))], axis=1)
+    found = np.zeros(2)
+    for _ in range(STEPS):
+        p = 1 / (1 + np.exp(-np.clip(design @ found, -30, 30)))
+        curve = (design.T * (p * (1 - p))) @ design
+        found = found + np.linalg.solve(curve, design.T @ (truth - p))
+    return float(found[0]), float(found[1])
 
 
 def _pairs(data: Path, seed: int, processes: int, kept: Path | None) -> list[Pair]:

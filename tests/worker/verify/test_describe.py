@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageEnhance, ImageFont, ImageOps
 
@@ -103,6 +104,43 @@ def test_caption_is_no_border():
     font = ImageFont.load_default(size=60)
     ImageDraw.Draw(canvas).text((10, 10), "when the light is right", fill="black", font=font)
     assert done(photo, canvas) == {"caption": True, "framed": "b"}
+
+
+def _sky(size: tuple[int, int] = (640, 480)) -> Image.Image:
+    """Return a photo of something before a sky that is lighter at the bottom, a little noisy."""
+    rows = np.linspace(150, 235, size[1])[:, None, None] + np.array([-40, -10, 20])
+    noise = np.random.default_rng(1).normal(0, 3, (size[1], size[0], 3))
+    photo = Image.fromarray(np.clip(rows + noise, 0, 255).astype(np.uint8))
+    photo.paste(draw_scene(11).resize((240, 220)), (180, 140))
+    return photo
+
+
+def test_a_crop_that_cuts_sky_away_is_no_caption_of_the_rest():
+    """What was cut off is nearly of one colour, but nothing begins at the outline."""
+    photo = _sky()
+    part = photo.crop((110, 70, 500, 430))
+    assert done(photo, part) == {"crop": pytest.approx(0.457, abs=0.03), "cropped": "b"}
+    assert done(part, photo) == {"crop": pytest.approx(0.457, abs=0.03), "cropped": "a"}
+
+
+def test_a_photo_beside_another_is_set_into_a_picture():
+    """A collage is no photo of which each of the two would be a crop."""
+    photo = draw_scene(12)
+    collage = Image.new("RGB", (1280, 480))
+    collage.paste(photo, (0, 0))
+    collage.paste(draw_scene(13), (640, 0))
+    assert done(photo, collage) == {"inset": True, "framed": "b"}
+    assert done(collage, photo) == {"inset": True, "framed": "a"}
+
+
+def test_a_tilt_is_said_to_whichever_side():
+    """Two degrees counter-clockwise are no turn by 358."""
+    photo = draw_scene(14)
+    for angle in (2.5, -2.5):
+        turned = photo.rotate(angle, Image.Resampling.BICUBIC).crop((40, 40, 600, 440))
+        assert words(done(photo, turned)).startswith("tilted 2.")
+    assert words({"rotated": 358.0}) == "tilted 2"
+    assert words({"rotated": 270}) == "rotated 270"
 
 
 def test_something_over_the_picture():

@@ -11,7 +11,7 @@ from twinlens_worker.verify import kept
 
 
 def test_features_come_back_as_they_were(tmp_path: Path):
-    """Places to a hundredth of a pixel, bits exactly; 9 KB."""
+    """Places to a hundredth of a pixel, bits exactly; 10 KB."""
     features = sketched(draw_scene(1)).features
     path = tmp_path / "ab" / "a.orb"
     kept.write(path, features)
@@ -19,6 +19,8 @@ def test_features_come_back_as_they_were(tmp_path: Path):
     assert back is not None
     assert np.abs(back.points - features.points).max() * 320 < 0.01
     assert (back.descriptors == features.descriptors).all()
+    assert np.abs(back.angles - features.angles).max() < 0.01
+    assert (back.levels == features.levels).all()
     assert path.stat().st_size < 10_000
 
 

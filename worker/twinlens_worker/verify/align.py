@@ -13,7 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from twinlens_worker.verify.sketch import Features, Sketch
+from twinlens_worker.verify.matches import REACH, Both, Matches
+from twinlens_worker.verify.sketch import Sketch
 from twinlens_worker.verify.transform import CORNERS, MIRROR, Transform, apply, scaled
 
 _QUARTER: Final = np.array([[0.0, -1, 1], [1, 0, 0], [0, 0, 1]])
@@ -25,12 +26,8 @@ CLEAR: Final = 0.9
 """The same of whole frames, from which no rectangle in one can be meant."""
 _BACK: Final = [0, 3, 2, 1, 4, 5, 6, 7]
 """For each of eight turns the one that undoes it."""
-FARTHEST: Final = 70
-"""Bits, of 256, by which two ORB descriptors may differ to be a match."""
 MOST_TRIES: Final = 400
 LEAST_INLIERS: Final = 8
-REACH: Final = 4.0
-"""Pixels, of SIDE, by which a match may miss its place: ORB's coarsest level has cells of 3.6."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,19 +66,24 @@ def _within(a: Sketch, b: Sketch, least: float) -> Iterator[Alignment]:
         yield Alignment(_turning(turn) @ np.linalg.inv(_to_box(a.inner[0][beyond])))
 
 
-def by_features(a: Sketch, b: Sketch, *, mirrored: bool = False) -> Iterator[Alignment]:
-    """Yield the alignment that most local features agree on, if enough do."""
-    if not mirrored:
-        found = _homography(a.features, b.features, a, b)
-    elif a.has_mirrored and not b.has_mirrored:
-        # Either may be mirrored; making its features is what costs most.
-        found = _homography(a.mirrored, b.features, a, b)
-        found = found and Alignment(found.transform @ MIRROR, found.inliers)
-    else:
-        found = _homography(a.features, b.mirrored, a, b)
-        found = found and Alignment(MIRROR @ found.transform, found.inliers)
-    if found is not None:
-        yield found
+def by_features(matches: Matches, both: Both) -> Alignment | None:
+    """Return the alignment that most of the features that match agree on, if enough do."""
+    if len(matches.pairs) < LEAST_INLIERS:
+        return None
+    # In pixels, so that a miss counts the same in both directions.
+    here, there = (
+        places * np.array(one.size)
+        for places, one in zip(matches.places(), (both.a, both.b), strict=True)
+    )
+    found: Any = cv2.findHomography(
+        here, there, cv2.USAC_PROSAC, REACH, maxIters=MOST_TRIES, confidence=0.995
+    )
+    matrix, mask = found  # each None where there is none
+    inliers = 0 if mask is None else int(mask.sum())
+    if matrix is None or inliers < LEAST_INLIERS:
+        return None
+    unit = np.linalg.inv(scaled(*both.b.size)) @ matrix @ scaled(*both.a.size)
+    return Alignment(matches.after @ unit @ matches.before, inliers) if _is_sane(unit) else None
 
 
 def _turning(turn: int) -> Transform:
@@ -94,37 +96,6 @@ def _to_box(box: NDArray[np.float32]) -> Transform:
     """Return the transform of the unit square to a rectangle in it."""
     left, top, right, bottom = box.astype(float)
     return np.array([[right - left, 0, left], [0, bottom - top, top], [0, 0, 1.0]])
-
-
-def _homography(a: Features, b: Features, first: Sketch, second: Sketch) -> Alignment | None:
-    pairs = _matches(a, b)
-    if len(pairs) < LEAST_INLIERS:
-        return None
-    # In pixels, so that a miss counts the same in both directions.
-    here = a.points[pairs[:, 0]] * np.array(first.size)
-    there = b.points[pairs[:, 1]] * np.array(second.size)
-    found: Any = cv2.findHomography(
-        here, there, cv2.USAC_PROSAC, REACH, maxIters=MOST_TRIES, confidence=0.995
-    )
-    matrix, mask = found  # each None where there is none
-    inliers = 0 if mask is None else int(mask.sum())
-    if matrix is None or inliers < LEAST_INLIERS:
-        return None
-    unit = np.linalg.inv(scaled(*second.size)) @ matrix @ scaled(*first.size)
-    return Alignment(unit, inliers) if _is_sane(unit) else None
-
-
-def _matches(a: Features, b: Features) -> NDArray[np.int64]:
-    """Return (N, 2) numbers of features that are each other's nearest, surest first."""
-    if not len(a.points) or not len(b.points):
-        return np.zeros((0, 2), np.int64)
-    likeness = a.signs @ b.signs.T
-    forth, back = likeness.argmax(axis=1), likeness.argmax(axis=0)
-    rows = np.arange(len(forth))
-    best = likeness[rows, forth]
-    mutual = np.flatnonzero((back[forth] == rows) & (best > 256 - 2 * FARTHEST))
-    surest = mutual[np.argsort(-best[mutual], kind="stable")]
-    return np.stack([surest, forth[surest]], axis=1)
 
 
 def _is_sane(transform: Transform) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 
 from twinlens_worker.verify.align import Alignment, by_features, whole_frames
 from twinlens_worker.verify.judge import Judgement, judge
+from twinlens_worker.verify.matches import Both
 from twinlens_worker.verify.probability import probability
 from twinlens_worker.verify.sketch import Sketch
 from twinlens_worker.verify.transform import CORNERS, Transform, apply
@@ -34,10 +35,11 @@ class Comparison:
 def compare(a: Sketch, b: Sketch) -> Comparison:
     """Compare two pictures. Costs about 3 ms CPU, 3 more for each whose features were not kept."""
     best = Comparison(0.0, None)
-    for alignment in alignments(a, b):
+    both = Both(a, b)
+    for alignment in alignments(both):
         if best.found is not None and _is_same(alignment.transform, best.found.transform):
             continue
-        found = judge(a, b, alignment)
+        found = judge(both, alignment)
         if found is None:
             continue
         sure = probability(found)
@@ -53,11 +55,13 @@ def _is_same(one: Transform, other: Transform) -> bool:
     return bool(np.abs(apply(one, CORNERS) - apply(other, CORNERS)).max() < SAME_WITHIN)
 
 
-def alignments(a: Sketch, b: Sketch) -> Iterator[Alignment]:
-    """Yield ways in which b may lie over a; features are made only where the first is not enough."""
-    yield from whole_frames(a, b)
-    upright = next(by_features(a, b), None)
+def alignments(both: Both) -> Iterator[Alignment]:
+    """Yield ways in which b may lie over a; features are matched only where the first is not enough."""
+    yield from whole_frames(both.a, both.b)
+    upright = by_features(both.upright, both)
     if upright is not None:
         yield upright
     if upright is None or upright.inliers < MANY:
-        yield from by_features(a, b, mirrored=True)
+        mirrored = by_features(both.mirrored, both)
+        if mirrored is not None:
+            yield mirrored

@@ -8,9 +8,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from twinlens import relations
 from twinlens_worker.verify.judge import STRANGE_BELOW, Judgement
 from twinlens_worker.verify.sketch import Sketch
-from twinlens_worker.verify.transform import CORNERS, Transform, apply, in_pixels, scaled
+from twinlens_worker.verify.surroundings import CONTINUED, surroundings
+from twinlens_worker.verify.transform import Transform, apply, in_pixels
 
 WHOLE: Final = 0.95
 """Share of a frame from which all of it is there: alignments miss by a percent or two."""
@@ -20,12 +22,6 @@ RESIZED: Final = 0.03
 """Difference in size that is none."""
 OVERLAID: Final = 0.03
 """Share of the blocks that nothing explains from which something lies over the picture."""
-FLAT: Final = 0.5
-"""Share of one colour from which what was added around a picture is no picture itself."""
-PLAIN: Final = 0.97
-"""The same from which it has nothing written on it."""
-COLOUR_BIN: Final = 16
-"""Levels within which two colours are one."""
 GREY: Final = 5.0
 COLOURED: Final = 12.0
 """Distance of the largest and the smallest channel, in 255 levels, that a twentieth of a picture's
@@ -68,7 +64,9 @@ def words(done: Done) -> str:
 
 def _phrase(name: str, value: Any) -> str:  # noqa: ANN401
     if name == "rotated":
-        return f"rotated {value:g}"
+        return relations.turned(value)
+    if name == "inset":
+        return "set into a larger picture"
     if name in {"crop", "resized"}:
         return f"{name} to {100 * value:.0f} %"
     if name == "overlay":
@@ -98,29 +96,12 @@ def _framed(a: Sketch, b: Sketch, found: Judgement) -> Done:
     for name, other in (("a", "b"), ("b", "a")):
         if outer[name] >= WHOLE:
             continue
-        around = _around(pictures[name], found.transform if name == "b" else back)
-        if around is not None and around >= FLAT:
-            done |= {"border" if around >= PLAIN else "caption": True, "framed": name}
-        else:
+        kind = surroundings(pictures[name], found.transform if name == "b" else back)
+        if kind == CONTINUED:
             done |= {"crop": round(outer[name], 2), "cropped": other}
+        else:
+            done |= {kind: True, "framed": name}
     return done
-
-
-def _around(picture: Sketch, to_this: Transform) -> float | None:
-    """Return the share of one colour in what the other does not show; None where that is little.
-
-    ``to_this`` takes the other's unit square to where it lies in this picture.
-    """
-    shown = apply(scaled(*picture.size) @ to_this, CORNERS)
-    inside = np.zeros(picture.grey.shape, np.uint8)
-    cv2.fillConvexPoly(inside, np.round(shown).astype(np.int32), 1)
-    outside = cv2.dilate(inside, np.ones((7, 7), np.uint8)) == 0
-    if outside.mean() < 0.01:
-        return None
-    colours = picture.picture[outside].astype(int)
-    bins = (colours // COLOUR_BIN) @ (1, 16, 256)
-    common = np.median(colours[bins == np.bincount(bins).argmax()], axis=0)
-    return float((np.abs(colours - common) < COLOUR_BIN).all(axis=1).mean())
 
 
 def _overlaid(found: Judgement) -> bool:

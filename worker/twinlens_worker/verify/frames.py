@@ -128,13 +128,17 @@ def _share(edges: Pixels, columns: Numbers, first: Numbers, last: Numbers) -> Fl
 
 def _apart(boxes: Numbers) -> Numbers:
     """Return the first rectangles of which none is nearly another."""
-    low, high = boxes[:, None, :2], boxes[:, None, 2:]
-    sides = np.minimum(high, high.swapaxes(0, 1)) - np.maximum(low, low.swapaxes(0, 1))
-    both = np.maximum(sides, 0).prod(axis=2)
-    area = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
+    left, top, right, bottom = boxes.T
+    across, down = (
+        np.minimum(high[:, None], high) - np.maximum(low[:, None], low)
+        for low, high in ((left, right), (top, bottom))
+    )
+    both = np.maximum(across, 0) * np.maximum(down, 0)
+    area = (right - left) * (bottom - top)
     alike = both >= ALIKE * (area[:, None] + area - both)
     kept: list[int] = []
-    for one in range(len(boxes)):
-        if len(kept) < MOST and not alike[one, kept].any():
-            kept.append(one)
+    left_over = np.ones(len(boxes), bool)
+    while len(kept) < MOST and left_over.any():
+        kept.append(int(left_over.argmax()))
+        left_over &= ~alike[kept[-1]]
     return boxes[kept]

@@ -3,7 +3,8 @@
 Of one shot, after alignment: 1. blocks with structure correlate, whatever was done to the tone;
 2. where something was laid over it, nothing explains the difference; 3. nothing has *moved*. Frames
 of a burst differ by parts that moved by themselves: a local shift explains what the alignment did
-not. So the remaining local motion is measured, and what it explains.
+not. So the remaining local motion is measured, and what it explains. Other things of one shape
+agree by blocks as well: 4. features that are smaller than those match, in place, in copies only.
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ from numpy.typing import NDArray
 
 from twinlens_worker.verify.align import Alignment
 from twinlens_worker.verify.colours import coloured
+from twinlens_worker.verify.matches import Both
 from twinlens_worker.verify.motion import LEAST_TEXTURE, as_homography, motion, undone
 from twinlens_worker.verify.overlap import BLOCK, GRID, SIDE, Blocks, Overlap, lay_over
-from twinlens_worker.verify.sketch import Floats, Pixels, Sketch
+from twinlens_worker.verify.sketch import Floats, Pixels
 from twinlens_worker.verify.transform import CORNERS, Transform, in_pixels
 
 REFINED_FROM: Final = 0.5
@@ -84,6 +86,10 @@ class Judgement:
     """Share of blocks that correlate to each of WELL."""
     coloured: tuple[float, ...]
     """What one change of tone leaves unexplained of colours, the better way round, then the other."""
+    held: int
+    """How many local features match where the alignment takes them."""
+    held_share: float
+    """The same as a share of the features in what both show."""
     agreeing: Floats
     """(SIDE / STEP, SIDE / STEP) correlation, NaN outside and where there is no structure."""
 
@@ -99,9 +105,9 @@ class _Laid:
     """The part of the motion, by blocks, that a homography is."""
 
 
-def judge(a: Sketch, b: Sketch, alignment: Alignment) -> Judgement | None:
+def judge(both: Both, alignment: Alignment) -> Judgement | None:
     """Measure an alignment; None where what both show is too little to tell."""
-    transform = alignment.transform
+    a, b, transform = both.a, both.b, alignment.transform
     overlap = lay_over(a, b, transform)
     if overlap is None or not _has_something(overlap):
         return None
@@ -112,7 +118,7 @@ def judge(a: Sketch, b: Sketch, alignment: Alignment) -> Judgement | None:
         if overlap is None:
             return None
         flow, rigid = motion(overlap)
-    return _measured(a, b, _Laid(transform, overlap, flow, rigid))
+    return _measured(both, _Laid(transform, overlap, flow, rigid))
 
 
 def _is_off(rigid: Floats, overlap: Overlap) -> bool:
@@ -140,9 +146,10 @@ def _in_unit(matrix: Transform, to_pixels: Transform) -> Transform:
     return np.linalg.inv(to_pixels) @ matrix @ to_pixels
 
 
-def _measured(sketch_a: Sketch, sketch_b: Sketch, laid: _Laid) -> Judgement:
+def _measured(both: Both, laid: _Laid) -> Judgement:
     overlap, flow = laid.overlap, laid.flow
     a, b = overlap.a, overlap.b
+    held, held_share = both.held(laid.transform)
     remaining = flow[GRID] if laid.rigid is None else flow[GRID] - laid.rigid
     inner = cv2.erode(overlap.mask, _square(BLOCK), borderValue=0)[GRID] > 0
     structured = inner & (np.maximum(a.spread, b.spread) > LEAST_TEXTURE)
@@ -158,7 +165,7 @@ def _measured(sketch_a: Sketch, sketch_b: Sketch, laid: _Laid) -> Judgement:
         share_a=overlap.share_a,
         share_b=overlap.share_b,
         transform=laid.transform,
-        distortion=_distortion(in_pixels(sketch_a, sketch_b, laid.transform), sketch_a.size),
+        distortion=_distortion(in_pixels(both.a, both.b, laid.transform), both.a.size),
         fine=overlap.fine,
         blocks=int(structured.sum()),
         places=int(inner.sum()),
@@ -174,7 +181,9 @@ def _measured(sketch_a: Sketch, sketch_b: Sketch, laid: _Laid) -> Judgement:
         gained=_quantiles((explained - aligned)[calm], (0.5, 0.9)),
         all_moved=float(shifted.sum()) / count,
         all_motion=_moved(all_together, believed),
-        coloured=coloured(sketch_a, sketch_b, overlap, laid.transform),
+        coloured=coloured(both.a, both.b, overlap, laid.transform),
+        held=held,
+        held_share=held_share,
         agreeing=np.where(structured, aligned, np.nan),
     )
 

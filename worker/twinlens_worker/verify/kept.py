@@ -1,4 +1,4 @@
-"""Features kept beside the thumbnails: 9 KB a photo that was ever compared, made once.
+"""Features kept beside the thumbnails: 10 KB a photo that was ever compared, made once.
 
 A cache: what is missing, of another version or damaged is made anew.
 """
@@ -14,11 +14,14 @@ import numpy as np
 
 from twinlens_worker.verify.sketch import Features
 
-_MAGIC: Final = b"TWF1"
+_MAGIC: Final = b"TWF2"
 """Names the form and the detector: raise its number when either changes."""
-_POINT: Final = np.dtype("<u2")
+_FORM: Final = np.dtype(
+    [("point", "<u2", 2), ("bits", "u1", 32), ("angle", "<u2"), ("level", "u1")]
+)
 _SCALE: Final = 65_535
-_BYTES: Final = 32
+_TURN: Final = 100
+"""Parts of a degree."""
 
 
 def read(path: Path) -> Features | None:
@@ -27,23 +30,28 @@ def read(path: Path) -> Features | None:
         data = path.read_bytes()
     except OSError:
         return None
-    count, rest = divmod(len(data) - len(_MAGIC), 2 * _POINT.itemsize + _BYTES)
-    if not data.startswith(_MAGIC) or rest or count < 0:
+    if not data.startswith(_MAGIC) or (len(data) - len(_MAGIC)) % _FORM.itemsize:
         return None
-    split = len(_MAGIC) + count * 2 * _POINT.itemsize
-    points = np.frombuffer(data[len(_MAGIC) : split], _POINT).reshape(count, 2)
-    descriptors = np.frombuffer(data[split:], np.uint8).reshape(count, _BYTES)
-    return Features((points / _SCALE).astype(np.float32), descriptors)
+    rows = np.frombuffer(data[len(_MAGIC) :], _FORM)
+    return Features(
+        (rows["point"] / _SCALE).astype(np.float32),
+        np.ascontiguousarray(rows["bits"]),
+        (rows["angle"] / _TURN).astype(np.float32),
+        rows["level"].copy(),
+    )
 
 
 def write(path: Path, features: Features) -> None:
     """Keep features; a disk that takes nothing more fails nothing."""
-    points = np.round(np.clip(features.points, 0, 1) * _SCALE).astype(_POINT)
+    rows = np.empty(len(features.points), _FORM)
+    rows["point"] = np.round(np.clip(features.points, 0, 1) * _SCALE)
+    rows["bits"], rows["level"] = features.descriptors, features.levels
+    rows["angle"] = np.round(features.angles * _TURN)
     unfinished = path.with_suffix(f".{os.getpid()}")
     with contextlib.suppress(OSError):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            unfinished.write_bytes(_MAGIC + points.tobytes() + features.descriptors.tobytes())
+            unfinished.write_bytes(_MAGIC + rows.tobytes())
             unfinished.replace(path)
         finally:
             unfinished.unlink(missing_ok=True)

@@ -20,8 +20,8 @@ from twinlens_worker.verify.judge import Judgement
 Floats = NDArray[np.float32]
 
 FITTED: Final = Path(__file__).with_name("fitted.npz")
-MEASUREMENTS: Final = 31
-PLAIN: Final = (*range(10), 11, *range(14, 18), *range(20, 25))
+MEASUREMENTS: Final = 33
+PLAIN: Final = (*range(10), 11, *range(14, 18), *range(20, 25), 31, 32)
 """Measurements that the logistic model takes."""
 FARTHEST: Final = 4.0
 """Spreads from the mean beyond which a measurement counts as that far."""
@@ -74,21 +74,27 @@ class Logistic:
 
 @dataclass(frozen=True, slots=True)
 class Judges:
-    """Both. A pair is as likely of one shot as the more doubtful of them says."""
+    """Both. A pair is as likely of one shot as the more doubtful of them says, put right.
+
+    The lower of two is too doubtful: of pairs at 0.5 more than half are of one shot. So its logarithm
+    of the odds is stretched and moved to what was seen of photos that neither was fitted to.
+    """
 
     networks: Networks
     logistic: Logistic
+    stretch: float = 1.0
+    move: float = 0.0
 
     def logits(self, rows: Floats) -> Floats:
         """Return the logarithms of the odds, (N,), for measurements, (N, MEASUREMENTS)."""
-        return np.minimum(self.networks.logits(rows), self.logistic.logits(rows))
+        lower = np.minimum(self.networks.logits(rows), self.logistic.logits(rows))
+        return np.asarray(self.stretch * lower + self.move, np.float32)
 
     def write(self, path: Path) -> None:
         """Keep them in a file."""
         both = (self.networks, self.logistic)
-        np.savez(
-            path, **{field.name: getattr(one, field.name) for one in both for field in fields(one)}
-        )
+        arrays = {field.name: getattr(one, field.name) for one in both for field in fields(one)}
+        np.savez(path, **arrays, put_right=np.array([self.stretch, self.move]))
 
     @classmethod
     def read(cls, path: Path) -> Judges:
@@ -98,7 +104,8 @@ class Judges:
                 {field.name: arrays[field.name] for field in fields(kind)}
                 for kind in (Networks, Logistic)
             )
-        return cls(Networks(**networks), Logistic(**logistic))
+            stretch, move = (float(one) for one in arrays["put_right"])
+        return cls(Networks(**networks), Logistic(**logistic), stretch, move)
 
 
 def products(rows: Floats) -> Floats:
@@ -124,6 +131,8 @@ def measurements(found: Judgement) -> Floats:
             np.log(found.distortion + 0.01),
             *np.clip(found.gained, -0.5, 0.5),
             *(np.log(min(value, 9.0) + 0.02) for value in found.coloured),
+            np.log(found.held + 1),
+            np.sqrt(found.held_share),
         ],
         np.float32,
     )

@@ -7,6 +7,7 @@ frame, at 2.1 against 23 ms CPU a picture (see docs/decisions/0018).
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -20,12 +21,15 @@ SIDE: Final = 320
 """Longest side, in pixels, of the picture that is compared; smaller ones are scaled up to it."""
 KEYPOINTS: Final = 250
 MIRRORED: Final = 130
-"""The same of a mirrored picture: made for nearly every pair, needed by few."""
+"""How many of them are described once more as in the mirror: for nearly every pair, needed by few."""
 _CORNER: Final = 12
 _SOFT_CORNER: Final = 5
 """Levels, of 255, by which a corner differs from what is around it."""
 PATCH: Final = 31
 """Side in pixels of what ORB describes at a corner."""
+LEVELS: Final = 6
+FINER: Final = 1.3
+"""By how much each of ORB's levels is finer than the next."""
 SMALL: Final = 8
 """Pixels, in a row, for each of the picture that tells colours."""
 
@@ -35,12 +39,16 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Features:
-    """ORB features of one picture (Rublee et al., 2011)."""
+    """ORB features of one picture (Rublee et al., 2011), strongest first, of all levels in turn."""
 
     points: Floats
     """(N, 2) x and y in the unit square."""
     descriptors: Pixels
     """(N, 32), 256 bits each."""
+    angles: Floats
+    """(N,) degrees, clockwise, in which each looks."""
+    levels: Pixels
+    """(N,) of the pyramid in which each was found, 0 the finest."""
 
     @functools.cached_property
     def signs(self) -> Floats:
@@ -48,7 +56,7 @@ class Features:
 
         A product of matrices compares 250 with 250 in 0.5 ms, OpenCV's matcher in 2.0.
         """
-        return np.unpackbits(self.descriptors, axis=1).astype(np.float32) * 2 - 1
+        return np.asarray(np.unpackbits(self.descriptors, axis=1) * np.float32(2) - 1, np.float32)
 
 
 class Sketch:
@@ -82,7 +90,7 @@ class Sketch:
     @functools.cached_property
     def mirrored(self) -> Features:
         """Features of the picture mirrored left to right, at their places in the mirrored one."""
-        return extract(np.ascontiguousarray(self.grey[:, ::-1]), MIRRORED)
+        return mirrored(self.grey, self.features)
 
     @property
     def has_mirrored(self) -> bool:
@@ -106,9 +114,7 @@ class Sketch:
 
         Counter-clockwise 0 to 3 times, then each of these mirrored.
         """
-        whole = tiny([self.grey]).reshape(TINY, TINY)
-        upright = [np.rot90(whole, turns) for turns in range(4)]
-        return np.stack([*upright, *(one[:, ::-1] for one in upright)]).reshape(8, -1)
+        return np.asarray(tiny([self.grey])[0][_turns()], np.float32)
 
     @functools.cached_property
     def inner(self) -> tuple[Floats, Floats]:
@@ -116,37 +122,88 @@ class Sketch:
         return inner_frames(self.grey)
 
 
-def extract(grey: Pixels, most: int = KEYPOINTS) -> Features:
+def extract(grey: Pixels) -> Features:
     """Return the features of a grey picture."""
-    features = _extracted(grey, most, _CORNER)
+    features = _extracted(grey, _CORNER)
     # Soft pictures have few corners at the usual level; asking all for weaker ones costs 1.3 ms more.
-    return features if len(features.points) >= most // 2 else _extracted(grey, most, _SOFT_CORNER)
+    few = len(features.points) < KEYPOINTS // 2
+    return _extracted(grey, _SOFT_CORNER) if few else features
 
 
-def _extracted(grey: Pixels, most: int, corner: int) -> Features:
+def mirrored(grey: Pixels, features: Features) -> Features:
+    """Return the strongest features of a picture as they are in its mirror image.
+
+    Its corners are found already and only described anew: 0.5 ms CPU instead of 2.1.
+    """
+    size = np.array([grey.shape[1], grey.shape[0]], np.float32)
+    x, y = (features.points[:MIRRORED] * size).T
+    angles = (180 - features.angles[:MIRRORED]) % 360
+    places = zip((size[0] - 1 - x).tolist(), y.tolist(), strict=True)
+    turns = zip(angles.tolist(), features.levels[:MIRRORED].tolist(), strict=True)
+    found = [
+        cv2.KeyPoint(*place, PATCH, angle, 0, level)
+        for place, (angle, level) in zip(places, turns, strict=True)
+    ]
+    if not found:
+        return _as_features((), None, size)
+    flipped = np.ascontiguousarray(grey[:, ::-1])
+    kept, descriptors = _detector(_CORNER).compute(flipped, found)
+    return _as_features(kept, descriptors, size)
+
+
+def _extracted(grey: Pixels, corner: int) -> Features:
     # ORB halves a picture until nothing is left of a narrow one, and fails at that.
     wide_enough = min(grey.shape) >= PATCH
     found, descriptors = (
-        _detector(most, corner).detectAndCompute(grey, None) if wide_enough else ((), None)
+        _detector(corner).detectAndCompute(grey, None) if wide_enough else ((), None)
     )
+    return _as_features(found, descriptors, np.array([grey.shape[1], grey.shape[0]], np.float32))
+
+
+def _as_features(found: Sequence[cv2.KeyPoint], descriptors: Any, size: Floats) -> Features:  # noqa: ANN401
     if descriptors is None:
-        return Features(np.zeros((0, 2), np.float32), np.zeros((0, 32), np.uint8))
-    height, width = grey.shape
-    points = cv2.KeyPoint.convert(found) / np.array([width, height], np.float32)
-    return Features(np.asarray(points, np.float32), np.asarray(descriptors, np.uint8))
+        nothing = np.zeros(0, np.float32)
+        return Features(
+            nothing.reshape(0, 2), np.zeros((0, 32), np.uint8), nothing, nothing.astype(np.uint8)
+        )
+    levels = np.array([one.octave for one in found], np.uint8)
+    order = _in_turn(levels, np.array([one.response for one in found], np.float32))
+    return Features(
+        (np.asarray(cv2.KeyPoint.convert(found), np.float32) / size)[order],
+        descriptors[order],
+        np.array([one.angle for one in found], np.float32)[order],
+        levels[order],
+    )
+
+
+def _in_turn(levels: Pixels, strength: Floats) -> NDArray[np.int64]:
+    """Return the order in which the first of any number are the strongest of every level."""
+    by_level = np.lexsort((-strength, levels))
+    counts = np.bincount(levels)
+    first = np.cumsum(counts) - counts
+    place = np.arange(len(levels)) - np.repeat(first, counts)
+    return by_level[np.argsort(place / np.repeat(counts, counts), kind="stable")]
 
 
 @functools.cache
-def _detector(most: int, corner: int) -> Any:  # noqa: ANN401  its type has another name in each version
+def _detector(corner: int) -> Any:  # noqa: ANN401  its type has another name in each version
     modules: Any = cv2  # whose stubs do not name it
     return modules.ORB_create(
-        nfeatures=most,
-        scaleFactor=1.3,
-        nlevels=6,
+        nfeatures=KEYPOINTS,
+        scaleFactor=FINER,
+        nlevels=LEVELS,
         edgeThreshold=15,
         patchSize=PATCH,
         fastThreshold=corner,
     )
+
+
+@functools.cache
+def _turns() -> NDArray[np.int64]:
+    """Return (8, TINY * TINY): where each place of a squashed picture is before it is turned."""
+    whole = np.arange(TINY * TINY).reshape(TINY, TINY)
+    upright = [np.rot90(whole, turns) for turns in range(4)]
+    return np.stack([*upright, *(one[:, ::-1] for one in upright)]).reshape(8, -1)
 
 
 def _scaled(thumbnail: Pixels) -> Pixels:
