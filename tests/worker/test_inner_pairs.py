@@ -153,7 +153,7 @@ def test_what_the_wholes_find_is_found_whatever_inner_pictures_add(
     indexed(catalogue, library, settings, model)
     mine = {a for a, b in found(catalogue) if b == 20}
     assert mine >= {1, 2, 3, 4, 5}
-    assert len(mine) == 5 + pairs.LOOSE_INNER
+    assert len(mine) == 5 + pairs.LOOSE_INNER_NEIGHBOURS
 
 
 def test_flat_pictures_have_no_pairs(

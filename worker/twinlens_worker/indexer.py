@@ -70,6 +70,7 @@ class Indexer:
         self._inner: InnerVectors | None = None
         self._index = self._load_or_rebuild()
         self._floor = self._lower_floor()
+        self._inner_floor = pairs.inner_floor(settings, model)
 
     @property
     def seq(self) -> int:
@@ -116,6 +117,7 @@ class Indexer:
                 self._catalogue,
                 self.space,
                 self._floor,
+                self._inner_floor,
                 most=NEIGHBOURS,
                 after=after,
                 until=self._seq,
@@ -240,10 +242,11 @@ class Indexer:
         known = self._inner_vectors()
         known.replace(contents, inner_keys, inner_raw)
         queries, inner_queries = self.space.queries(raw), self.space.queries(inner_raw)
-        scores = self._ask_index(inner_keys, inner_queries, INNER_MARGIN)
+        floor = self._inner_floor
+        scores = self._ask_index(inner_keys, inner_queries, floor, INNER_MARGIN)
         for ids, asked in ((keys, queries), (inner_keys, inner_queries)):
-            add(scores, known.near(ids, asked, self._floor, NEIGHBOURS))
-        return Found(self._ask_index(keys, queries), scores)
+            add(scores, known.near(ids, asked, floor, NEIGHBOURS))
+        return Found(self._ask_index(keys, queries, self._floor), scores)
 
     def _inner_vectors(self) -> InnerVectors:
         if self._inner is None:
@@ -251,8 +254,8 @@ class Indexer:
             self._inner.load(self._catalogue)
         return self._inner
 
-    def _ask_index(self, keys: Ids, queries: Vector, margin: float = 0.0) -> Scores:
-        """Return pairs by queries (N, dimension) and the index, of at least the floor with ``margin`` off."""
+    def _ask_index(self, keys: Ids, queries: Vector, floor: float, margin: float = 0.0) -> Scores:
+        """Return pairs by queries (N, dimension) and the index, from ``floor`` on, ``margin`` taken off."""
         from usearch.index import Matches
 
         scores: Scores = {}
@@ -265,7 +268,7 @@ class Indexer:
         each = [matches] if isinstance(matches, Matches) else list(matches)
         for key, found in zip(keys.tolist(), each, strict=True):
             reached = self.space.scores(1 - found.distances) - np.float32(margin)
-            near = reached >= self._floor
+            near = reached >= floor
             others = zip(found.keys[near].tolist(), reached[near].tolist(), strict=True)
             add(scores, ((key, other, score) for other, score in others))
         return scores

@@ -49,7 +49,7 @@ class Found(NamedTuple):
         owners = frozenset(new)
         chosen = dict(pairs.worth_verifying(self.whole, owners, threshold))
         added = {pair: score for pair, score in self.inner.items() if pair not in chosen}
-        few = pairs.LOOSE_INNER
+        few = pairs.LOOSE_INNER_NEIGHBOURS
         chosen.update(pairs.worth_verifying(added, owners, threshold, few))
         return [(pair, max(score, self.inner.get(pair, score))) for pair, score in chosen.items()]
 
@@ -73,6 +73,8 @@ class InnerVectors:
     def replace(self, contents: Iterable[int], ids: Ids, raw: Vector) -> None:
         """Take ``raw`` (N, D) as the inner vectors of ``ids``; of other ``contents`` there are none."""
         stay = ~np.isin(self._ids, np.fromiter(contents, np.int64))
+        if stay.all() and not len(ids):  # as mostly: 20 MB are not copied for each batch
+            return
         self._ids = np.concatenate([self._ids[stay], ids])
         self._entries = np.concatenate([self._entries[stay], self._space.entries(raw)])
 

@@ -53,18 +53,19 @@ class Stock:
     """(M, D)."""
 
     def find(
-        self, space: Space, floor: float, *, most: int, start: int = 0
+        self, space: Space, floor: float, inner_floor: float, *, most: int, start: int = 0
     ) -> Iterator[tuple[int, int, Found]]:
         """Yield ``(first, end, found)``: the pairs of a stretch with each other and with earlier ones.
 
-        From ``start`` on, of each the ``most`` nearest earlier ones of score ``floor`` at least.
+        From ``start`` on, of each the ``most`` nearest earlier ones of score ``floor`` at least, or
+        ``inner_floor`` where an inner picture is part of it.
         """
         first = start
         for end, near in all_pairs(
             self.entries, space.product(floor), most=most, queries=self.queries, start=start
         ):
             if end > first:
-                inner = self._by_inner(space, floor, most, first, end)
+                inner = self._by_inner(space, inner_floor, most, first, end)
                 yield first, end, Found(by_content(near, self.ids, space), inner)
                 first = end
 
@@ -97,16 +98,24 @@ def is_worth_it(catalogue: Catalogue, space: Space, *, after: int, until: int) -
 
 
 def seek(
-    catalogue: Catalogue, space: Space, floor: float, *, most: int, after: int, until: int
+    catalogue: Catalogue,
+    space: Space,
+    floor: float,
+    inner_floor: float,
+    *,
+    most: int,
+    after: int,
+    until: int,
 ) -> Iterator[Sought]:
     """Yield the pairs of the contents that the log names after one number and up to another.
 
-    Of each content the ``most`` nearest that came before it, from score ``floor`` on. In order of the
-    log, so that what was stored stands when the work is broken off. Flat pictures have no pairs.
+    Of each content the ``most`` nearest that came before it, from the scores on that ``Stock.find``
+    takes. In order of the log, so that what was stored stands when the work is broken off. Flat
+    pictures have no pairs.
     """
     seqs, stock = _read(catalogue, space, until)
     start = int(np.searchsorted(seqs, after, side="right"))
-    for first, end, found in stock.find(space, floor, most=most, start=start):
+    for first, end, found in stock.find(space, floor, inner_floor, most=most, start=start):
         yield Sought(int(seqs[end - 1]), frozenset(stock.ids[first:end].tolist()), found)
     yield Sought(until, frozenset(), Found({}, {}))
 

@@ -103,7 +103,8 @@ class Successor(Indexer):
             yield True
         asked = queries if self.space.tuning else None
         stock = stocked(self.space, ids, entries, asked, inner)
-        for first, end, found in stock.find(self.space, self._floor, most=NEIGHBOURS):
+        floors = self._floor, self._inner_floor
+        for first, end, found in stock.find(self.space, *floors, most=NEIGHBOURS):
             self._insert(found, ids[first:end].tolist())
             yield True
         self._seq = self._done_until = last
