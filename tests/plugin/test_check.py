@@ -13,6 +13,7 @@ from tests.plugin.conftest import Built, Cli, Program, padded
 from twinlens import ledger, vectors
 from twinlens.errors import DecodeError
 from twinlens.relations import KINDS
+from twinlens.views import Views
 from twinlens_plugin.comparing import Answer, Question
 
 FAR = [0.0] * 15 + [1.0]
@@ -46,7 +47,7 @@ def embedded(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
                 yield DecodeError(f"{os.fsdecode(path)}: is no image")
             else:
                 near = [1.0, 0.01] if data.startswith(b"near") else FAR
-                yield vectors.encode(padded(near, data))
+                yield Views(vectors.encode(padded(near, data)))
 
     monkeypatch.setattr("twinlens_plugin.unseen.embed", embed)
     return asked

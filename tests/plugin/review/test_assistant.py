@@ -104,7 +104,7 @@ def test_a_box_is_embedded(assistant: Assistant, photo: Path):
     """All of the photo as a box is the photo; a corner of it is something else."""
 
     def embed(box: tuple[float, ...] | None) -> np.ndarray:
-        vector = assistant.embed(POCKET, os.fsencode(photo), box)
+        vector = assistant.embed(POCKET, os.fsencode(photo), box).whole
         return vectors.project(vectors.decode(vector, POCKET.dimension))
 
     whole = embed(None)

@@ -7,7 +7,7 @@ run along its sides, as far as these are not the frame's own; 2. just outside of
 along the edge, as it does where an object's edge happens to be straight; 3. what is around it is
 mostly one colour, or calm while the inside is not.
 
-The limits were chosen on held-out training photos, plain and edited (docs/decisions/0025).
+The limits were chosen on held-out training photos, plain and edited (docs/decisions/0025, 0026).
 """
 
 from __future__ import annotations
