@@ -173,6 +173,32 @@ def test_a_forgotten_model_leaves_none_behind(catalogue: Catalogue, library: Lib
     assert [one.model.id for one in forgetting.stored_models(catalogue, library)] == [other.id]
 
 
+def test_forgetting_that_was_killed_leaves_no_gap(
+    catalogue: Catalogue, library: Library, model: Model, monkeypatch: pytest.MonkeyPatch
+):
+    """The wholes go first: what lacks that of the whole is embedded again, with its inner one."""
+    put(catalogue, model, 1, 1, 2)
+    set_target(
+        catalogue,
+        name="other",
+        digest="cd" * 32,
+        dimension=16,
+        input_size=96,
+        copy_threshold=0.9,
+        at_once=True,
+    )
+
+    def killed(_catalogue: object, table: str, _model: object) -> bool:
+        with catalogue.write_tx() as tx:
+            tx.execute(f"DELETE FROM {table}")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(forgetting, "_delete_some", killed)
+    with pytest.raises(KeyboardInterrupt):
+        forgetting.forget(catalogue, library, model)
+    assert views_of(catalogue, model, 1) is None
+
+
 def test_a_library_from_before_goes_on_without(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Its photos have their vectors, and no inner ones until they are embedded anew."""
     path = tmp_path / "catalogue.db"

@@ -315,8 +315,7 @@ def test_broken_off_and_gone_on(
     pages = [
         (20 + n, unit_vector(500 + n), near(unit_vector(n), 0.97, 900 + n)) for n in range(1, 21)
     ]
-    mixed = [one for both in zip(pages, whole, strict=True) for one in both]
-    add(*mixed)
+    add(*pages[:10], *whole, *pages[10:])  # before their photos and after them
     indexed(catalogue, library, settings, model)
     known = above(found(catalogue), model)
     assert {(n, 20 + n) for n in range(1, 21)} <= known.keys()
