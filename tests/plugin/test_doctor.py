@@ -125,6 +125,14 @@ FAULTS: dict[str, tuple[Callable[[Built], object], str, str]] = {
         "vectors",
         "1 vector of the wrong length",
     ),
+    "an inner vector of the wrong length": (
+        _sql(
+            "INSERT INTO inner_vectors (content_id, model_id, vector)"
+            " SELECT content_id, model_id, x'0000' FROM vectors WHERE id = 3"
+        ),
+        "vectors",
+        "1 vector of the wrong length",
+    ),
     "a photo without a vector": (
         _sql("DELETE FROM vectors WHERE content_id = 1"),
         "vectors",
