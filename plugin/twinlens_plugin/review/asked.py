@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import urllib.parse
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +18,9 @@ MOST: Final = 500
 """Photos shown at once; more of them nobody looks through."""
 
 USUAL: Final = 40
+
+_ESCAPED: Final = re.compile(rb"\\x([0-9a-f]{2})|\\[nrt]|\\u[0-9a-f]{4}")
+"""What ``twinlens.media.printable`` writes for a byte that is no text, or a character that is not to be seen."""
 
 SMALLEST: Final = 0.01
 """Share of a photo's width and height that a box has at least: a smaller one shows nothing."""
@@ -78,21 +82,43 @@ def box(text: str) -> Box | None:
 
 
 def typed_path(text: str) -> bytes:
-    """Return the photo that a person named, real or not. Raises Refused for what is none by its name.
+    r"""Return the photo that a person named, real or not. Raises Refused for what is none by its name.
 
-    ``~`` and ``file://`` are understood: file managers give the latter.
+    ``~`` and ``file://`` are understood: file managers give the latter. So are names as this page
+    shows them, with ``\xff`` for a byte that is no text and ``\n`` for a newline.
     """
     text = text.strip()
     if "\0" in text:
         raise Refused("No path holds a NUL. Correct it.")
     if text.startswith("file://"):
         text = urllib.parse.unquote(text.removeprefix("file://"), errors="surrogateescape")
-    path = os.path.expanduser(os.fsencode(text))  # noqa: PTH111  bytes
+    path = _as_shown(os.path.expanduser(os.fsencode(text)))  # noqa: PTH111  bytes
     if not path.startswith(b"/"):
         raise Refused(f"{shown(path)}: name the whole path, from / on.")
     if not is_photo_name(path.rpartition(b"/")[2]):
         raise Refused(f"{shown(path)}: is not called like a photo. Name a photo.")
     return path
+
+
+def _as_shown(path: bytes) -> bytes:
+    r"""Return the file that is shown like this, where none is called so.
+
+    ``\xa0`` stands for a byte that is no UTF-8, or for the character of that number.
+    """
+    if b"\\" in path and not os.path.lexists(path):
+        for meant in (_byte, _character):
+            found = _ESCAPED.sub(meant, path)
+            if os.path.lexists(found):
+                return found
+    return path
+
+
+def _byte(escape: re.Match[bytes]) -> bytes:
+    return bytes.fromhex(escape[1].decode()) if escape[1] else _character(escape)
+
+
+def _character(escape: re.Match[bytes]) -> bytes:
+    return escape[0].decode("unicode_escape").encode("utf-8", "surrogatepass")
 
 
 def _number(values: Mapping[str, str], name: str, usual: float, least: float, most: float) -> float:

@@ -16,7 +16,7 @@ from twinlens.settings import Settings
 from twinlens_plugin.answers import Match
 from twinlens_plugin.current import chunks
 from twinlens_plugin.output import megabytes
-from twinlens_plugin.review.words import thumb
+from twinlens_plugin.review.words import folder, split_name, thumb
 
 ALIKE: Final = 0.6
 """Share of the copy threshold from which photos are called alike. Of pairs of photos of one product
@@ -33,7 +33,11 @@ class Seen:
 
     id: int
     name: str
+    start: str
+    """The name but for its end, which stays in sight where room is short: there photos differ."""
+    end: str
     folder: str
+    """The last two names of it."""
     path: str
     """Whole, for people."""
     score: str
@@ -97,13 +101,15 @@ def _seen(
     related: tuple[str, str],
     named: Any,  # noqa: ANN401
 ) -> Seen:
-    folder, _, name = match.path.rpartition(b"/")
+    start, end = split_name(match.path)
     kind, words = related
     near = bool(kind) or match.score >= SOMEWHAT * threshold
     return Seen(
         id=file["id"],
-        name=printable(name),
-        folder=printable(folder),
+        name=start + end,
+        start=start,
+        end=end,
+        folder=folder(match.path),
         path=printable(match.path),
         score=score_text(match.score),
         alike=alike(match.score, threshold, kind),

@@ -2,11 +2,13 @@
 
 ``GET /search?photo=NUMBER[&box=left,top,width,height]`` or ``?path=TEXT``, with ``k`` and
 ``min-score``: a page, or with ``fragment=1`` what stands below its form. ``POST /search``, multipart
-with the file ``photo`` and perhaps ``box``, ``k`` and ``min-score``: JSON ``{"html", "words"}``.
+with the file ``photo`` and perhaps its ``name`` in JSON, ``box``, ``k`` and ``min-score``: JSON ``{"html", "words"}``.
 """
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -108,8 +110,12 @@ def _levels(state: State, now: str) -> list[tuple[str, str]]:
 
 
 def _printed(values: Mapping[str, str]) -> dict[str, str]:
-    """Return values for a form's fields. A name that is no UTF-8 cannot stand there as it is."""
-    return {name: value.encode("utf-8", "replace").decode() for name, value in values.items()}
+    """Return values for a form's fields.
+
+    A path is written as it is shown, and understood so too: one that is no UTF-8, or holds a
+    newline, cannot stand in a field as it is.
+    """
+    return {name: printable(os.fsencode(value)) for name, value in values.items()}
 
 
 def _found(state: State, values: Mapping[str, str]) -> Result | None:
@@ -124,13 +130,25 @@ def _found(state: State, values: Mapping[str, str]) -> Result | None:
     return None
 
 
+def _given_name(values: Mapping[str, str], photo: UploadFile) -> str:
+    """Return the name of a dropped file: as the page's own script sends it, in JSON, else of the part.
+
+    A browser writes ``"`` as ``%22`` into the name of a part, and ``%22`` as well (HTML, "multipart
+    form data"): from there nobody can tell.
+    """
+    try:
+        name = json.loads(values.get("name", ""))
+    except ValueError:
+        name = (photo.filename or "photo").replace("\\", "/").rpartition("/")[2]
+    return name if isinstance(name, str) else "photo"
+
+
 def _dropped(state: State, form: FormData) -> tuple[str, Result]:
     photo = form.get("photo")
     if not isinstance(photo, UploadFile):
         raise Refused("No photo came along. Drop one file.")
     values = {name: value for name, value in form.items() if isinstance(value, str)}
     limits, box = asked.limits(values), asked.box(values.get("box", ""))
-    given = (photo.filename or "photo").replace("\\", "/").rpartition("/")[2]
-    name = printable(given.encode("utf-8", "replace"))[-LONGEST_NAME:]
+    name = printable(_given_name(values, photo).encode("utf-8", "replace"))[-LONGEST_NAME:]
     with state.catalogue() as catalogue:
         return name, Finder(state, catalogue, limits).like_dropped(name, photo.file, box)

@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
+from markupsafe import escape
 from PIL import Image
 from playwright.sync_api import Page as Window
 from playwright.sync_api import expect
@@ -19,6 +20,7 @@ from playwright.sync_api import expect
 from tests.plugin.review.conftest import Client, Page, Read, Serve, scene
 from tests.plugin.review.looking import PHONE, Eyes, grave
 from twinlens.catalogue import Catalogue
+from twinlens.media import printable
 from twinlens_plugin.review.asked import Box, box, limits, typed_path
 from twinlens_plugin.review.matches import alike, score_text
 from twinlens_plugin.review.problems import Refused
@@ -343,6 +345,21 @@ def test_paths_are_read_as_people_write_them(monkeypatch: pytest.MonkeyPatch):
         typed_path("file:a.jpg")
 
 
+@pytest.mark.parametrize(
+    "name", [b"caf\xe9.jpg", b"two\nlines.jpg", "\u202egpj.jpg".encode(), "a\u00a0b.jpg".encode()]
+)
+def test_names_are_read_as_the_page_shows_them(tmp_path: Path, name: bytes):
+    """What cannot be typed, nor stand in a field, is found by how it is shown; a backslash is one."""
+    path = os.fsencode(tmp_path) + b"/" + name
+    text = printable(path)
+    assert typed_path(text) == os.fsencode(text)  # no such file: as it was typed
+    Path(os.fsdecode(path)).touch()
+    assert "\\" in text
+    assert typed_path(text) == path
+    (tmp_path / Path(text).name).touch()  # one that is called so comes first
+    assert typed_path(text) == os.fsencode(text)
+
+
 def test_scores_in_words():
     """From the library's threshold on very alike; rounded down, so that 1.00 is the same bytes."""
     words = [alike(score, 0.9) for score in (0.95, 0.9, 0.6, 0.4, 0.2)]
@@ -461,6 +478,58 @@ def test_a_photo_is_dropped(eyes: Eyes, page: Page):
     window.keyboard.press("Enter")
     expect(window.locator("#count")).to_contain_text("that part.")
     assert grave(window) == []
+
+
+ODD_NAMES = [
+    'say "cheese" 100%22.jpg',
+    "a#b?c%41&d=e+f.jpg",
+    "two\nlines.jpg",
+    "back\\slash.jpg",
+    "<b>bold &amp;.jpg",
+    "\u05ea\u05de\u05d5\u05e0\u05d4 2 (1).jpg",
+]
+
+
+def test_names_of_what_is_dropped_and_pasted_are_shown_as_they_are(eyes: Eyes, page: Page):
+    """The form that carries a file has its own ways with quotation marks, newlines and backslashes."""
+    window = eyes.open(page, "/search")
+    data = list(jpeg(scene(2)))
+    for name in ODD_NAMES:
+        shown = printable(name.encode())
+        window.evaluate(DROPPING, [name, data])
+        expect(window.locator(".named")).to_have_attribute("title", shown)
+        assert window.locator(".named").text_content() == shown
+        said(window, f"like {shown}.")
+    assert window.locator(".named").evaluate("(e) => getComputedStyle(e).direction") == "rtl"
+
+
+def test_odd_names_are_looked_for_by_path(client: Client, tmp_path: Path):
+    """Whatever stands in the name, the page shows it and has it in its field, to be asked again."""
+    for name in [*(odd.encode() for odd in ODD_NAMES), b"caf\xe9.jpg"]:
+        path = os.fsencode(tmp_path) + b"/" + name
+        Path(os.fsdecode(path)).write_bytes(jpeg(scene(2)))
+        address = "/search?path=" + urllib.parse.quote_from_bytes(path)
+        for again in (address, "/search?path=" + urllib.parse.quote(printable(path))):
+            text = client.get(again).text
+            assert f'value="{escape(printable(path))}"' in text
+            assert 'id="count"' in text
+
+
+def test_the_end_of_a_long_name_stays_in_sight(eyes: Eyes, page: Page, read: Read):
+    """Names differ at their ends; the whole name is there for the pointer and for a screen reader."""
+    photo = read.file_id("2024/photo-0.jpg")
+    window = eyes.open(page, f"/search?photo={photo}", viewport=PHONE)
+    match = window.locator(".match").first
+    name = match.locator(".name")
+    assert name.text_content() == "photo-0 small.jpg"
+    assert (name.get_attribute("title") or "").endswith("/2024/photo-0 small.jpg")
+    assert "photo-0 small.jpg" in (match.locator(".frame").get_attribute("aria-label") or "")
+    start, end = name.locator(".start"), name.locator(".end")
+    start.evaluate("(e) => { e.textContent = 'a-long-holiday-'.repeat(9) + e.textContent; }")
+    is_cut = "(e) => e.scrollWidth > e.clientWidth"
+    assert (start.evaluate(is_cut), end.evaluate(is_cut)) == (True, False)
+    assert end.text_content() == "-0 small.jpg"
+    assert name.evaluate("(e) => e.scrollWidth <= e.clientWidth")
 
 
 def test_a_photo_is_chosen_and_pasted(eyes: Eyes, page: Page, tmp_path: Path):

@@ -26,6 +26,8 @@ async function bring(file, box = null) {
   form.append("k", value("k"));
   form.append("min-score", value("min-score"));
   if (box) form.append("box", text(box));
+  // Beside the file: as the name of a part of the form, a quotation mark would arrive as %22, a newline as %0A.
+  form.append("name", JSON.stringify(file.name || "pasted picture"));
   form.append("photo", file, file.name || "pasted picture");
   found.setAttribute("aria-busy", "true");
   say("Looking.");
