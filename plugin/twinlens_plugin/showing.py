@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from twinlens.media import printable
-from twinlens.relations import IDENTICAL, SAME_PIXELS
+from twinlens.relations import DUPLICATES, IDENTICAL, SAME_PIXELS
 from twinlens_plugin import output
 from twinlens_plugin.groups import Group, Member
 
@@ -57,13 +57,27 @@ def _member_as_json(member: Member) -> dict[str, Any]:
 def as_text(group: Group) -> Iterator[str]:
     """Yield the lines of a group, the last one empty."""
     count = output.plural(len(group.members), "photo")
-    won = output.megabytes(group.bytes_to_win)
-    yield f"{group.name}  {count}, {won} to win back, kept: {group.reason}"
+    yield f"{group.name}  {count}, {outlook(group)}: {group.reason}"
     for member in group.members:
         *cells, path = _row(member)
         padded = [cell.ljust(width) for cell, width in zip(cells, _NARROWEST, strict=True)]
         yield "  " + "  ".join([*padded, path])
     yield ""
+
+
+def outlook(group: Group) -> str:
+    """Return what a group would win, and what its reason is one for.
+
+    Of a burst nothing is spare: no plan proposes its frames, and the first is only the best of them.
+    """
+    if not spare(group):
+        return "nothing to spare, first"
+    return f"{output.megabytes(group.bytes_to_win)} to win back, kept"
+
+
+def spare(group: Group) -> list[Member]:
+    """Return the members that a plan may propose: those that go, and are duplicates of the keeper."""
+    return [one for one in group.spare if one.link is not None and one.link.kind in DUPLICATES]
 
 
 def _row(member: Member) -> tuple[str, str, str, str]:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.plugin.conftest import Built, Cli, Program
-from twinlens import pairs
+from twinlens import pairs, relations
+from twinlens.relations import Detail, Relation
 from twinlens.roots import add_root, set_online
 from twinlens.settings import Settings
 
@@ -71,6 +72,20 @@ def test_people_see_what_each_photo_is_and_what_is_won(shots: dict[str, Path], t
     assert lines[3].split()[:3] == ["copy", "0.97", "800x600"]
     assert lines[3].endswith("small.jpg  (not verified)")
     assert lines[-1] == "1 group, 2 photos to spare, 0.00 MB to win back."
+
+
+def test_frames_of_a_burst_win_nothing(built: Built, twinlens: Cli):
+    """All of them stay: the first is only the best, and no bytes are spoken of."""
+    low, high = (
+        built.content_id(built.photo(name, data=name.encode() * 99)) for name in ("a.jpg", "b.jpg")
+    )
+    with built.catalogue.write_tx() as tx:
+        relations.store(tx, Relation(low, high, "burst", 0.99, Detail("burst"), 1))
+    text = twinlens("duplicates", "--kind", "burst").stdout
+    first, *_, last = text.splitlines()
+    assert "  2 photos, nothing to spare, first: " in first
+    assert last.startswith("1 group, nothing to spare: all of these photos stay, unless you choose")
+    assert " to win" not in text
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs /proc for a second way to a folder")

@@ -105,6 +105,7 @@ def test_what_could_go_is_rejected_and_a_keeper_is_not_lowered(
     """Also for digiKam, by its own tag; colours by both."""
     for photo in pair:
         sidecar(photo).write_bytes(DARKTABLE)
+    tagged(sidecar(pair[1]), "-XMP-xmp:Rating=0")
     twinlens("tag", *ALL, "--yes")
     keeper, spare = (tags(sidecar(photo)) for photo in pair)
     assert (keeper["Rating"], keeper["Label"], keeper["ColorLabel"]) == (3, "Green", 4)
@@ -114,6 +115,33 @@ def test_what_could_go_is_rejected_and_a_keeper_is_not_lowered(
     assert spare["HistoryParams"] == "0000803f"
     assert spare["TagsList"][0] == "places/sea"
     assert spare["TagsList"][-1] == "twinlens/spare"
+
+
+def test_stars_that_somebody_gave_stay_unless_told_otherwise(
+    pair: tuple[Path, Path], twinlens: Cli
+):
+    """Other tags are written; how many were not rejected and what would is said; undo as ever."""
+    _, spare = pair
+    sidecar(spare).write_bytes(DARKTABLE)  # 3 stars
+    before = sidecar(spare).read_bytes()
+    for _ in range(2):  # the second time nothing is left to do, and it is said again
+        text = twinlens("tag", *ALL, "--overwrite-ratings", "2", "--yes").stdout
+        assert "1 spare photo keeps its stars and is not rejected" in text
+        assert "--overwrite-ratings N" in text
+    found = tags(sidecar(spare))
+    assert (found["Rating"], found["Label"]) == (3, "Red")
+    assert "PickLabel" not in found
+    *photos, sum_ = twinlens.json("tag", "--with", "rating")
+    assert [one.get("starred") for one in photos] == [None, True]
+    assert sum_["starred"] == 1
+    text = twinlens("tag", *ALL, "--overwrite-ratings", "3", "--yes").stdout
+    assert "not rejected" not in text
+    assert tags(sidecar(spare))["Rating"] == -1
+    twinlens("undo")
+    twinlens("undo")
+    assert sidecar(spare).read_bytes() == before
+    wrong = twinlens("tag", "--overwrite-ratings", "3", code=2)
+    assert "goes with --with rating" in wrong.stderr
 
 
 def test_a_label_that_somebody_gave_stays(pair: tuple[Path, Path], twinlens: Cli):
@@ -234,9 +262,9 @@ def test_a_photo_that_is_no_longer_to_spare_gets_its_rating_back(
     keeper, spare = pair
     for photo in pair:
         sidecar(photo).write_bytes(DARKTABLE)
-    twinlens("tag", *ALL, "--yes")
+    twinlens("tag", *ALL, "--overwrite-ratings", "3", "--yes")
     twinlens("decide", "--keep", spare, keeper, spare)
-    twinlens("tag", *ALL, "--yes")
+    twinlens("tag", *ALL, "--overwrite-ratings", "3", "--yes")
     now = {photo: tags(sidecar(photo)) for photo in pair}
     assert (now[spare]["Rating"], now[spare]["Label"]) == (3, "Green")
     assert (now[keeper]["Rating"], now[keeper]["Label"]) == (-1, "Red")

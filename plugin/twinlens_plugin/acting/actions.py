@@ -63,6 +63,8 @@ class Order:
     """Whether groups are tagged too of which nothing is to go."""
     clear: bool = False
     """Whether tagging takes out what it wrote earlier, and writes nothing."""
+    stars: int = 0
+    """Up to how many stars a rejection may replace: those of more were given by somebody."""
 
     @property
     def needs_exiftool(self) -> bool:
@@ -83,7 +85,7 @@ class Maker:
         self._order = order
         self._exiftool = exiftool
         former = former or Former()
-        self._tagger = Tagger(order.fields, order.keyword_root, former)
+        self._tagger = Tagger(order.fields, order.keyword_root, former, stars=order.stars)
         # Of a photo that is in no group any more nothing is true, whatever was asked for.
         fields = order.fields if order.clear else frozenset(Field)
         self._clearer = Tagger(fields, order.keyword_root, former)
@@ -125,6 +127,10 @@ class Maker:
             return steps
         state = "has no tags of twinlens" if self._order.clear else "is tagged already"
         raise AlreadyError(f"{shown(photo.path)}: {state}.")
+
+    def keeps_stars(self, photo: bytes) -> bool:
+        """Tell whether ``tags`` left a photo that could go as it was rated."""
+        return not self._tagger.starred.isdisjoint(self._writable_sidecars(photo))
 
     def target(self, path: bytes, root: Root) -> bytes:
         """Return where a photo moves to: its path below its root, below the folder asked for.

@@ -42,6 +42,8 @@ class Outcome:
     """Where it was, or would be, moved to."""
     sidecars: tuple[bytes, ...] = ()
     """Sidecars that are, or would be, written to tag it."""
+    starred: bool = False
+    """Whether it could go, and was not rejected for the stars that somebody gave it."""
 
 
 def photos_to_act_on(
@@ -55,6 +57,12 @@ def photos_to_act_on(
         if group.removals or whole_groups:
             for photo in group.photos if action is Action.TAG else group.removals:
                 yield group, photo
+
+
+def _already(
+    group: PlannedGroup, photo: PlannedPhoto, error: AlreadyError, maker: Maker
+) -> Outcome:
+    return Outcome(group, photo, "already", str(error), starred=maker.keeps_stars(photo.path))
 
 
 class DryRun:
@@ -78,7 +86,7 @@ class DryRun:
             try:
                 yield self._look(group, photo)
             except AlreadyError as error:
-                yield Outcome(group, photo, "already", str(error))
+                yield _already(group, photo, error, self._maker)
             except SkippedError as error:
                 yield Outcome(group, photo, "skipped", str(error))
 
@@ -94,7 +102,13 @@ class DryRun:
         if self._order.action is Action.TAG:
             sidecars = _sidecars(self._maker.tags(photo, group))
             _refuse_read_only(sidecars)
-            return Outcome(group, photo, "would", sidecars=sidecars)
+            return Outcome(
+                group,
+                photo,
+                "would",
+                sidecars=sidecars,
+                starred=self._maker.keeps_stars(photo.path),
+            )
         if self._order.action.links:
             self._maker.refuse_to_link(photo, kept[-1])
         target = None
@@ -144,7 +158,7 @@ class Apply:
             steps = self._prepare(group, photo)
             self._do(group, photo, steps)
         except AlreadyError as error:
-            return Outcome(group, photo, "already", str(error))
+            return _already(group, photo, error, self._maker)
         except SkippedError as error:
             return Outcome(group, photo, "skipped", str(error))
         except JournalError:
@@ -156,7 +170,12 @@ class Apply:
         target = steps[-1].target if isinstance(steps[-1], Move) else None
         tagged = self._order.action is Action.TAG
         return Outcome(
-            group, photo, "done", target=target, sidecars=_sidecars(steps) if tagged else ()
+            group,
+            photo,
+            "done",
+            target=target,
+            sidecars=_sidecars(steps) if tagged else (),
+            starred=tagged and self._maker.keeps_stars(photo.path),
         )
 
     def _prepare(self, group: PlannedGroup, photo: PlannedPhoto) -> Sequence[Step]:

@@ -99,8 +99,10 @@ def _tell(session: Session, outcomes: Iterator[Outcome], order: Order, run: str 
     """Print what becomes of each photo as it does, and the sum; return the exit code."""
     counts: Counter[str] = Counter()
     size = 0
+    starred = 0
     for outcome in outcomes:
         counts[outcome.state] += 1
+        starred += outcome.starred
         if outcome.state in {"done", "would"} and outcome.photo.remove:
             size += outcome.photo.size
         if outcome.state in {"skipped", "failed"} and outcome.reason:
@@ -110,7 +112,8 @@ def _tell(session: Session, outcomes: Iterator[Outcome], order: Order, run: str 
         elif outcome.state in {"done", "would"}:
             output.write_lines(telling.as_text(outcome, order))
     if session.as_json:
-        output.write_json(telling.sum_as_json(counts, size, run))
+        output.write_json(telling.sum_as_json(counts, size, run, starred))
     else:
+        output.write_lines(telling.starred_as_text(starred))
         output.write_lines(telling.sum_as_text(counts, size, order, run))
     return FAILED if counts["skipped"] or counts["failed"] else 0

@@ -1,8 +1,8 @@
 """What tagging makes of a sidecar: keywords, a rating, a label.
 
 1. Keywords are exchanged: those that twinlens gave before go, those of now come, all others stay, in
-each list of keywords as they were. 2. What could go is rejected; a photo that stays is never given a
-rating. 3. A label is given where there is none: one that somebody gave stays. 4. When a photo is no
+each list of keywords as they were. 2. What could go is rejected, unless somebody gave it stars; a photo
+that stays is never given a rating. 3. A label is given where there is none: one that somebody gave stays. 4. When a photo is no
 longer to spare, or is cleared, it gets back what it had, as the journal knows it.
 """
 
@@ -131,10 +131,16 @@ def tags_of(photo: PlannedPhoto, group: PlannedGroup, root: str) -> Tags:
 class Tagger:
     """Makes the changes that sidecars need to say what they should."""
 
-    def __init__(self, fields: frozenset[Field], root: str, former: Former) -> None:
+    def __init__(
+        self, fields: frozenset[Field], root: str, former: Former, *, stars: int = 0
+    ) -> None:
+        """``stars``: up to how many a rejection may replace."""
         self._fields = fields
         self._root = root
         self._former = former
+        self._stars = stars
+        self.starred: set[bytes] = set()
+        """Sidecars whose photo could go, and was not rejected for its stars."""
 
     def changes(
         self, path: bytes, known: Notes, marks: Marks, wanted: Tags
@@ -206,6 +212,9 @@ class Tagger:
     def _rating(
         self, path: bytes, known: Notes, marks: Marks, wanted: Tags, gave: dict[str, object]
     ) -> Changes:
+        if wanted.rejected and (known.rating or 0) > self._stars:
+            self.starred.add(path)
+            return {}
         if wanted.rejected and known.rating != REJECTED:
             before = 0 if known.rating is None and marks.rated else known.rating
             gave[Field.RATING] = {"now": REJECTED, "before": before, "pick": not marks.pick}

@@ -23,6 +23,7 @@ def as_json(outcome: Outcome, order: Order) -> dict[str, object]:
         "action": order.action,
         "outcome": outcome.state,
         "reason": outcome.reason,
+        **({"starred": True} if outcome.starred else {}),
         **(output.json_path(outcome.target, "target") if outcome.target else {}),
         **({"sidecars": paths_as_json([*outcome.sidecars])} if outcome.sidecars else {}),
     }
@@ -49,9 +50,21 @@ def _part(outcome: Outcome) -> str:
     return "spare" if outcome.photo.remove else "keeper"
 
 
-def sum_as_json(counts: Mapping[str, int], size: int, run: str | None) -> dict[str, object]:
-    """Return the last object: how many photos had which outcome."""
-    return {"run": run, "bytes": size, **{state: counts[state] for state in STATES}}
+def sum_as_json(
+    counts: Mapping[str, int], size: int, run: str | None, starred: int = 0
+) -> dict[str, object]:
+    """Return the last object: how many photos had which outcome, and how many kept their stars."""
+    sums = {state: counts[state] for state in STATES}
+    return {"run": run, "bytes": size, **sums, **({"starred": starred} if starred else {})}
+
+
+def starred_as_text(starred: int) -> Iterator[str]:
+    """Yield how many spare photos were not rejected, and what would."""
+    if starred:
+        are = output.plural(
+            starred, "spare photo keeps its stars and is", "spare photos keep their stars and are"
+        )
+        yield f"{are} not rejected (to reject those with up to N stars: --overwrite-ratings N)."
 
 
 def sum_as_text(

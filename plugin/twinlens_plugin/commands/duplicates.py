@@ -167,7 +167,7 @@ def _write_text(page: _Page, *, whole: bool) -> None:
     for found in page:
         output.write_lines(showing.as_text(found.group))
         groups += 1
-        photos += len(found.group.spare)
+        photos += len(showing.spare(found.group))
         won += found.group.bytes_to_win
     if page.next is None and whole:
         output.write_lines([_total(groups, photos, won)])
@@ -176,6 +176,11 @@ def _write_text(page: _Page, *, whole: bool) -> None:
 def _total(groups: int, photos: int, won: int) -> str:
     if not groups:
         return "No duplicates."
+    if not photos:
+        return (
+            f"{output.plural(groups, 'group')}, nothing to spare: all of these photos stay,"
+            " unless you choose (twinlens decide --keep)."
+        )
     spare = f"{output.plural(photos, 'photo')} to spare, {output.megabytes(won)} to win back."
     return f"{output.plural(groups, 'group')}, {spare}"
 

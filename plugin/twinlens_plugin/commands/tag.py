@@ -36,6 +36,13 @@ from twinlens_plugin.wanted import Wanted
     help="What to write: keywords (the default), rating, label.",
 )
 @click.option(
+    "--overwrite-ratings",
+    "stars",
+    type=click.IntRange(1, 5),
+    metavar="N",
+    help="With rating: reject what could go though it has up to N stars.",
+)
+@click.option(
     "--clear",
     is_flag=True,
     help="Take out what twinlens wrote earlier: of FOLDERs and PHOTOs, or everywhere.",
@@ -50,6 +57,7 @@ def command(
     named: tuple[bytes, ...],
     filters: Filters,
     fields: frozenset[str] | None,
+    stars: int | None,
     limit: int | None,
     files_from: str | None,
     session: Session,
@@ -61,7 +69,7 @@ def command(
     """Write to XMP sidecars which photos are there twice, for your photo manager to filter by.
 
     keywords: twinlens|duplicates|GROUP, twinlens|keeper and twinlens|spare. rating: what could go is
-    rejected (-1). label: Green to keep, Red to spare, where there is none. Sidecars that are there are
+    rejected (-1), unless it has stars. label: Green to keep, Red to spare, where there is none. Sidecars that are there are
     added to, photos are never written to, and `twinlens undo` brings everything back. What twinlens
     wrote before and is no longer so is exchanged, and goes from photos that are in no group any more
     (a run with filters does not look for those). With FOLDERs or PHOTOs: only groups that have a photo
@@ -73,6 +81,8 @@ def command(
       twinlens tag --kind burst --yes
       twinlens tag --clear --yes
     """
+    if stars and (clear or "rating" not in (fields or ())):
+        raise click.UsageError("--overwrite-ratings goes with --with rating, and not with --clear.")
     if clear and (given := _given(context)):
         raise click.UsageError(f"--clear takes FOLDERs, PHOTOs and --with, and no {given}.")
     listed = None if files_from is None else read_list(files_from, null=null)
@@ -84,6 +94,7 @@ def command(
             sidecar_style=session.settings.sidecar_style,
             fields=frozenset(map(Field, fields or (Field if clear else {Field.KEYWORDS}))),
             whole_groups=True,
+            stars=stars or 0,
             clear=clear,
         )
         if clear:
