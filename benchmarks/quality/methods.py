@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from benchmarks.quality.peers import PICTURES, TURNS, Peer, Vectors
 from training import whitening
 from twinlens import tuning
+from twinlens.views import INNER_MARGIN
 
 WHITENED: Final = 256
 """Axes kept by whitening, at most half as many as there are photos to fit it on."""
-INNER_MARGIN: Final = 0.05
 Similarity = NDArray[np.float32]
 Compare = Callable[[Vectors, Vectors], Similarity]
 """From (queries, D) and (references, D) to (queries, references), higher is closer."""
