@@ -18,8 +18,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Descriptor", "DescriptorInfo", "describe", "load"]
 
-MICRO_BATCH: Final = 64
-"""Photos a pass. One Zen 3 core takes 5.5 ms for one photo alone, 2.1 ms each for 64, 2.0 for 128."""
+MICRO_BATCH: Final = 16
+"""Photos a pass on the CPU, whose caches hold no more: one Zen 3 core takes 5.3 ms for one photo of 160
+pixels, 3.2 ms each for 8, 3.1 for 16, 3.2 for 32, 3.8 for 64."""
+ACCELERATED_BATCH: Final = 64
+"""The same on accelerators."""
 
 
 class Descriptor:
@@ -34,6 +37,7 @@ class Descriptor:
         self._source = source
         self._device = device
         self._precision = _precision(device)
+        self._batch = MICRO_BATCH if device.type == "cpu" else ACCELERATED_BATCH
         # channels_last: 1.7 against 2.3 ms a photo for pocket on one Zen 3 core.
         self._network = network.eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._mean = torch.tensor(info.mean, device=device) * 255
@@ -69,8 +73,8 @@ class Descriptor:
 
         self._check(images)
         vectors = np.empty((len(images), self.info.dimension), np.float32)
-        for start in range(0, len(images), MICRO_BATCH):
-            chunk = images[start : start + MICRO_BATCH]
+        for start in range(0, len(images), self._batch):
+            chunk = images[start : start + self._batch]
             vectors[start : start + len(chunk)] = self._run(chunk, run).numpy()
         self._check_output(vectors, labels)
         return vectors
@@ -88,7 +92,7 @@ class Descriptor:
         import torch
 
         pixels = torch.from_numpy(np.ascontiguousarray(images)).to(self._device)
-        normalised = ((pixels.float() - self._mean) / self._std).permute(0, 3, 1, 2)
+        normalised = pixels.float().sub_(self._mean).div_(self._std).permute(0, 3, 1, 2)
         enabled = self._precision is not None
         with (
             torch.inference_mode(),
