@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from itertools import chain, product
 from typing import NamedTuple
 
-from twinlens.relations import DUPLICATES, EDIT, IDENTICAL, KINDS
+from twinlens.relations import BURST, DUPLICATES, EDIT, IDENTICAL, KINDS
 from twinlens_plugin.keeper import Keep, Ranked
 from twinlens_plugin.links import APART, TWIN, Link, Links, closeness
 from twinlens_plugin.shots import Photo, Shot
@@ -207,7 +207,9 @@ class _Grouping:
                 return
 
     def _why_kept(self, shot: Shot, keeper: Shot, link: Link, side: str) -> str | None:
-        """Return why a duplicate is not proposed for removal, None where it is."""
+        """Return why a member is not proposed for removal, None where it is."""
+        if link.kind not in DUPLICATES:
+            return "another frame of the burst" if link.kind == BURST else "only looks alike"
         why = _why_kept(shot, keeper, link, self._raws(shot, keeper))
         if why is not None or link.decided or link.kind != EDIT or link.spoils(side):
             return why

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from twinlens.catalogue import Catalogue
-from twinlens.relations import DUPLICATES, IDENTICAL, PAIR
+from twinlens.relations import IDENTICAL, PAIR
 from twinlens_plugin import output
 from twinlens_plugin.groups import Group, Member
 from twinlens_plugin.links import Link
@@ -89,8 +89,6 @@ def _why_kept(group: Group, member: Member) -> str | None:
 def _doubt(group: Group, member: Member, link: Link) -> str | None:
     """Return what is not certain enough to remove a photo for it."""
     kept = {photo.sha256 for photo in group.keeper.photos}
-    if link.kind not in DUPLICATES:
-        return "no duplicate"
     if not (link.verified or link.decided):
         return "not compared yet: run twinlens scan"
     same = kept.issuperset(photo.sha256 for photo in member.shot.photos)

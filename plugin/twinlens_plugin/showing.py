@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from twinlens.media import printable
-from twinlens.relations import DUPLICATES, IDENTICAL, SAME_PIXELS
+from twinlens.relations import IDENTICAL, SAME_PIXELS
 from twinlens_plugin import output
 from twinlens_plugin.groups import Group, Member
 
@@ -70,14 +70,9 @@ def outlook(group: Group) -> str:
 
     Of a burst nothing is spare: no plan proposes its frames, and the first is only the best of them.
     """
-    if not spare(group):
+    if not group.spare:
         return "nothing to spare, first"
     return f"{output.megabytes(group.bytes_to_win)} to win back, kept"
-
-
-def spare(group: Group) -> list[Member]:
-    """Return the members that a plan may propose: those that go, and are duplicates of the keeper."""
-    return [one for one in group.spare if one.link is not None and one.link.kind in DUPLICATES]
 
 
 def _row(member: Member) -> tuple[str, str, str, str]:

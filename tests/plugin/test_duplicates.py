@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import json
 import sys
 from pathlib import Path
 
@@ -86,6 +87,10 @@ def test_frames_of_a_burst_win_nothing(built: Built, twinlens: Cli):
     assert "  2 photos, nothing to spare, first: " in first
     assert last.startswith("1 group, nothing to spare: all of these photos stay, unless you choose")
     assert " to win" not in text
+    assert twinlens("duplicates", "--kind", "burst", "--paths").stdout == ""
+    group = json.loads(twinlens("--json", "duplicates", "--kind", "burst").stdout)
+    assert [photo["proposal"] for photo in group["photos"]] == ["keep", "keep"]
+    assert group["bytes_to_win"] == 0
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs /proc for a second way to a folder")

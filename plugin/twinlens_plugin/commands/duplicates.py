@@ -167,7 +167,7 @@ def _write_text(page: _Page, *, whole: bool) -> None:
     for found in page:
         output.write_lines(showing.as_text(found.group))
         groups += 1
-        photos += len(showing.spare(found.group))
+        photos += len(found.group.spare)
         won += found.group.bytes_to_win
     if page.next is None and whole:
         output.write_lines([_total(groups, photos, won)])
