@@ -72,7 +72,7 @@ class Detail:
     """What was done to one of them, by name: ``crop`` (share of the larger frame that is left),
     ``rotated`` (degrees, clockwise, of b against a), ``mirrored``, ``grey``, ``border``, ``caption``,
     ``inset``, ``overlay`` and ``tone``; ``cropped``, ``framed`` and ``greyed`` say to which, ``a`` or
-    ``b``. See docs/guide.md."""
+    ``b``. ``doubtful``: which may be framed, where the other is called cropped. See docs/guide.md."""
     overlap: float = 0.0
     """Share of the smaller frame that both show, 0 to 1; 0 where they could not be aligned."""
     transform: tuple[float, ...] | None = None

@@ -288,4 +288,4 @@ def _why_kept(shot: Shot, keeper: Shot, link: Link, raws: Link | None) -> str | 
     if shot.photo.camera is not None and keeper.photo.camera is None:
         return "has the camera's data, which the keeper lacks"
     spoilt = link.spoils("a" if keeper.photo.content_id < shot.photo.content_id else "b")
-    return f"not {spoilt}, as the keeper is" if spoilt else None
+    return f"not {spoilt}" if spoilt else None

@@ -24,7 +24,12 @@ _CLOSEST = (APART, IDENTICAL, SAME_PIXELS, COPY, EDIT, PAIR, BURST, SIMILAR)
 closest relation. A pair before a burst: to be one photo is more than to be of one moment."""
 
 
-_SPOILT = {"greyed": "grey", "framed": "framed", "cropped": "cropped"}
+_SPOILT = {
+    "greyed": "grey, as the keeper is",
+    "framed": "framed, as the keeper is",
+    "cropped": "cropped, as the keeper is",
+    "doubtful": "framed, as the keeper may be",
+}
 """What cannot be made good again, by the field of ``Detail.done`` that says to which it was done."""
 
 

@@ -308,6 +308,12 @@ def test_the_group_that_wins_most_comes_first():
             "not grey, as the keeper is",
         ),
         ({"width": 80}, {}, {"crop": 0.5, "cropped": "b"}, None),
+        (
+            {"width": 80},
+            {},
+            {"crop": 0.5, "cropped": "b", "doubtful": "a"},
+            "not framed, as the keeper may be",
+        ),
         ({"width": 80}, {}, {"crop": 0.5, "cropped": "a"}, "not cropped, as the keeper is"),
     ],
 )

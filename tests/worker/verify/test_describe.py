@@ -133,6 +133,19 @@ def test_a_photo_beside_another_is_set_into_a_picture():
     assert done(collage, photo) == {"inset": True, "framed": "a"}
 
 
+def test_a_photo_on_white_on_a_white_page_may_be_a_crop_or_framed():
+    """Nothing begins at its outline: that one is a crop is said, and that it is in doubt."""
+    photo = Image.new("RGB", (640, 480), "white")
+    photo.paste(draw_scene(15).resize((440, 340)), (100, 70))
+    page = Image.new("RGB", (700, 1000), "white")
+    page.paste(photo, (30, 300))
+    ImageDraw.Draw(page).rectangle((0, 0, 700, 80), fill=(60, 90, 150))
+    told = done(photo, page)
+    assert (told["cropped"], told["doubtful"]) == ("a", "b")
+    assert words(told) == f"crop to {100 * told['crop']:.0f} %"
+    assert done(page, photo)["doubtful"] == "a"
+
+
 def test_a_tilt_is_said_to_whichever_side():
     """Two degrees counter-clockwise are no turn by 358."""
     photo = draw_scene(14)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from twinlens import relations
 from twinlens_worker.verify.judge import STRANGE_BELOW, Judgement
 from twinlens_worker.verify.sketch import Sketch
-from twinlens_worker.verify.surroundings import CONTINUED, surroundings
+from twinlens_worker.verify.surroundings import CONTINUED, DOUBTFUL, surroundings
 from twinlens_worker.verify.transform import Transform, apply, in_pixels
 
 WHOLE: Final = 0.95
@@ -34,7 +34,7 @@ taken away. Of 896 re-saves, down to quality 30 or a quarter of each side, none 
 BRIGHTER: Final = 12.0
 CONTRAST: Final = 1.25
 
-SIDES: Final = ("cropped", "framed", "greyed")
+SIDES: Final = ("cropped", "framed", "greyed", "doubtful")
 """Fields that say to which of the two it was done, `a` or `b`; not for people."""
 
 Done = dict[str, Any]
@@ -97,8 +97,10 @@ def _framed(a: Sketch, b: Sketch, found: Judgement) -> Done:
         if outer[name] >= WHOLE:
             continue
         kind = surroundings(pictures[name], found.transform if name == "b" else back)
-        if kind == CONTINUED:
+        if kind in {CONTINUED, DOUBTFUL}:
             done |= {"crop": round(outer[name], 2), "cropped": other}
+            if kind == DOUBTFUL:
+                done[DOUBTFUL] = name
         else:
             done |= {kind: True, "framed": name}
     return done
