@@ -88,7 +88,7 @@ def test_frames_of_a_burst_win_nothing(built: Built, twinlens: Cli):
     assert last.startswith("1 group, nothing to spare: all of these photos stay, unless you choose")
     assert " to win" not in text
     assert twinlens("duplicates", "--kind", "burst", "--paths").stdout == ""
-    group = json.loads(twinlens("--json", "duplicates", "--kind", "burst").stdout)
+    group = json.loads(twinlens("duplicates", "--kind", "burst", "--json").stdout)
     assert [photo["proposal"] for photo in group["photos"]] == ["keep", "keep"]
     assert group["bytes_to_win"] == 0
 
