@@ -331,6 +331,20 @@ def test_broken_off_and_gone_on(
     assert above(found(catalogue), model) == pytest.approx(known, abs=CLOSE)
 
 
+def test_contents_that_wait_in_the_log_are_not_met_by_their_inner_pictures_alone(
+    catalogue: Catalogue, library: Library, settings: Settings, model: Model, add: Adder
+):
+    """A worker that starts with much to do gives a pair its best score, and not the first found."""
+    add((3, OTHER_PAGE, None))
+    indexed(catalogue, library, settings, model)
+    alike = near(PHOTO, 0.97, 5)
+    add((1, PHOTO, None), (2, alike, near(PHOTO, 0.85, 6)))
+    indexer = Indexer(catalogue, library, settings, model)
+    while indexer.catch_up(1):
+        pass
+    assert found(catalogue) == {(1, 2): pytest.approx(0.97, abs=CLOSE)}
+
+
 def test_a_tuned_library_finds_them_too(
     catalogue: Catalogue,
     library: Library,

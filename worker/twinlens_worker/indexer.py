@@ -100,6 +100,7 @@ class Indexer:
         self._seq = max(self._seq, rows[-1]["seq"])
         if self._removed > CHURN * max(len(self._index), 1000):
             self._index = self._rebuild()
+            self._inner = None  # which goes with the index
         return len(rows)
 
     @property
@@ -251,7 +252,7 @@ class Indexer:
     def _inner_vectors(self) -> InnerVectors:
         if self._inner is None:
             self._inner = InnerVectors(self.space)
-            self._inner.load(self._catalogue)
+            self._inner.load(self._catalogue, self._index)
         return self._inner
 
     def _ask_index(self, keys: Ids, queries: Vector, floor: float, margin: float = 0.0) -> Scores:

@@ -9,7 +9,7 @@ two inner pictures. See ``twinlens.views`` for what the score is.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,9 @@ from twinlens.models import Model
 from twinlens.spaces import Space
 from twinlens.vectors import Vector
 from twinlens.views import INNER_MARGIN
+
+if TYPE_CHECKING:
+    from usearch.index import Index
 
 Ids = NDArray[np.int64]
 Entries = NDArray[np.floating[Any]]
@@ -65,10 +68,15 @@ class InnerVectors:
     def __len__(self) -> int:
         return len(self._ids)
 
-    def load(self, catalogue: Catalogue) -> None:
-        """Read all that the catalogue has now."""
-        self._ids, raw = read_inner(catalogue, self._space.model)
-        self._entries = self._space.entries(raw)
+    def load(self, catalogue: Catalogue, index: Index) -> None:
+        """Read those of the contents that the index has.
+
+        Of contents that wait in the log the wholes cannot be met yet: a pair would get its first score
+        by the inner picture alone, and keep that.
+        """
+        ids, raw = read_inner(catalogue, self._space.model)
+        there = np.array([one in index for one in ids.tolist()], bool)
+        self._ids, self._entries = ids[there], self._space.entries(raw[there])
 
     def replace(self, contents: Iterable[int], ids: Ids, raw: Vector) -> None:
         """Take ``raw`` (N, D) as the inner vectors of ``ids``; of other ``contents`` there are none."""
