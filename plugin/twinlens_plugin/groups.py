@@ -26,6 +26,9 @@ from twinlens_plugin.shots import Photo, Shot
 
 KEEPER = "keeper"
 
+AS_LARGE = 1.1
+"""Times as many pixels as the photo has that a page may show it with, to show no more of it."""
+
 Node = tuple[int, ...]
 """The contents of a shot. Shots with the same contents have the same relations."""
 
@@ -162,10 +165,49 @@ class _Grouping:
         for path, (_, shot) in self._ranked.items():
             if path in self._grouped:
                 continue
-            members = self._members(shot)
+            members = self._around_original(shot) or self._members(shot)
             if len(members) > 1:
                 self._grouped.update(member.photo.path for member in members)
-                yield Group(tuple(members), self._reason(members), _bytes_to_win(members))
+                reason = self._reason(members)
+                yield Group(tuple(members), reason, _bytes_to_win(members))
+
+    def _around_original(self, page: Shot) -> list[Member]:
+        """Return the group of the photo that a page shows; nothing where a shot is no such page.
+
+        A page has more pixels than its photo by what is around it: the rules take it for the better.
+        """
+        shown = [
+            self._ranked[shot.photo.path]
+            for node, link in self._near[page.contents].items()
+            for shot in self._nodes[node]
+            if shot.photo.path not in self._grouped and self._is_page(page, shot, link)
+        ]
+        if not shown:
+            return []
+        members = self._members(min(shown).shot)
+        # A larger copy of the photo is no page, and the better one of them.
+        joined = any(member.shot == page for member in members)
+        return members if joined and self._are_pages_if_better(members) else []
+
+    def _are_pages_if_better(self, members: Sequence[Member]) -> bool:
+        keeper = self._ranked[members[0].photo.path]
+        return all(
+            member.link is not None and self._is_page(member.shot, keeper.shot, member.link)
+            for member in members[1:]
+            if self._ranked[member.photo.path] < keeper
+        )
+
+    def _is_page(self, page: Shot, shot: Shot, link: Link) -> bool:
+        """Tell whether a shot is another on a page, with no more of it than that has itself."""
+        if link.kind != EDIT or EDIT not in self._rules.kinds or link.decided:
+            return False
+        share = link.shown_on("a" if page.photo.content_id < shot.photo.content_id else "b")
+        if share is None or share * page.photo.pixels > AS_LARGE * shot.photo.pixels:
+            return False
+        best, other = (self._ranked[one.photo.path] for one in (page, shot))
+        return _why_kept(
+            page, shot, link, self._raws(page, shot)
+        ) is None and self._rules.keep.is_by_pixels(best, other)
 
     def _members(self, keeper: Shot) -> list[Member]:
         """Return the keeper and those that join it, closest first."""
@@ -223,6 +265,8 @@ class _Grouping:
 
     def _reason(self, members: Sequence[Member]) -> str:
         keeper, *others = (self._ranked[member.photo.path] for member in members)
+        if min(others) < keeper:
+            return "unedited"
         return self._rules.keep.reason(keeper, others)
 
 

@@ -67,6 +67,14 @@ class Keep:
         rule = self._rules[first - 1]
         return rule.original or rule.name in self.asked
 
+    def is_by_pixels(self, keeper: Ranked, other: Ranked) -> bool:
+        """Tell whether a keeper is kept for its pixels alone, and nobody asked for that rule."""
+        first = next(i for i, key in enumerate(other.rank) if key != keeper.rank[i])
+        if first == 0:
+            return False
+        name = self._rules[first - 1].name
+        return name == "pixels" and name not in self.asked
+
     def reason(self, keeper: Ranked, others: Sequence[Ranked]) -> str:
         """Say why ``keeper`` is kept rather than ``others``, of which there is one at least.
 

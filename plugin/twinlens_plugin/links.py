@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from twinlens.relations import (
@@ -78,6 +78,16 @@ class Link(NamedTuple):
         done = self.found.done
         return next((said for name, said in _SPOILT.items() if done.get(name) == side), None)
 
+    def shown_on(self, side: str) -> float | None:
+        """Return the share of one of the two, ``a`` or ``b``, that shows the other.
+
+        Where that one is a page, a frame or a story around the other; None where it is not.
+        """
+        if not self._mentions("framed") or self.found.done.get("framed") != side:
+            return None
+        transform = self.found.transform
+        return None if transform is None else share_of(transform, inverse=side == "a")
+
     def _mentions(self, name: str) -> bool:
         """Tell whether a field may be there, for the price of a look at the text."""
         return self.detail is not None and f'"{name}":' in self.detail
@@ -88,6 +98,22 @@ Links = Mapping[tuple[int, int], Link]
 
 TWIN = Link(IDENTICAL)
 """Between files with the same bytes."""
+
+
+def share_of(transform: Sequence[float], *, inverse: bool) -> float | None:
+    """Return the area that a homography (9, by rows) makes of the unit square, or its inverse does.
+
+    The middle's, which stands for all of it; None where there is none.
+    """
+    a, b, c, d, e, f, g, h, i = transform
+    depth = (g + h) / 2 + i
+    if not depth:
+        return None
+    determinant = a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g)
+    share = abs(determinant / depth**3)
+    if inverse:
+        return 1 / share if share else None
+    return share
 
 
 def closeness(link: Link) -> tuple[int, bool, bool, float, str]:

@@ -16,7 +16,7 @@ from twinlens.relations import BURST, COPY, EDIT, IDENTICAL, PAIR, SAME_PIXELS, 
 from twinlens_plugin.groups import Group, Rules, make_groups
 from twinlens_plugin.keeper import Keep
 from twinlens_plugin.links import APART, Link, closeness
-from twinlens_plugin.rules import parse_keep
+from twinlens_plugin.rules import Rule, parse_keep
 from twinlens_plugin.shots import Photo, Shot, make_shots
 
 unhurried = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
@@ -329,6 +329,54 @@ def test_what_cannot_be_made_good_again_is_not_proposed_for_removal(
     decided = link._replace(decided=True)
     (group,) = grouped(photos, {(1, 2): decided})
     assert group.others[0].kept is None, "a person said that they are the same"
+
+
+def page_of(share: float, framed: str = "b") -> Link:
+    """Return that a page shows a photo, upright and in the middle, on a share of its area."""
+    side = share**0.5 if framed == "b" else share**-0.5
+    edge = (1 - side) / 2
+    detail = Detail(
+        "", {"inset": True, "framed": framed}, 1.0, (side, 0, edge, 0, side, edge, 0, 0, 1), 0.9
+    )
+    return Link(EDIT, detail=detail.to_json())
+
+
+@pytest.mark.parametrize("framed", ["a", "b"])
+def test_a_screenshot_is_not_kept_for_the_pixels_of_its_page(framed: str):
+    """The photo is, and the screenshot may go: it shows the photo with no more pixels than that has."""
+    shot, page = photo(1), photo(2, width=80)
+    if framed == "a":
+        shot, page = shot._replace(content_id=2), page._replace(content_id=1)
+    (group,) = grouped([shot, page], {(1, 2): page_of(0.5, framed)})
+    assert (group.keeper.photo, group.reason) == (shot, "unedited")
+    assert [member.photo for member in group.spare] == [page]
+
+
+def test_a_larger_copy_is_never_spared_for_the_photo_on_a_page():
+    """Of the three the page is to the small one what it is not known to be to the large one."""
+    small, large, page = photo(1), photo(2, width=60), photo(3, width=80)
+    known = {(1, 2): Link(COPY), (1, 3): page_of(0.5), (2, 3): Link(BURST)}
+    for group in grouped([small, large, page], known):
+        assert large not in [member.photo for member in group.spare]
+
+
+@pytest.mark.parametrize(
+    ("page", "share", "keep"),
+    [
+        ({"width": 80}, 0.8, ()),  # enlarged, or made of a larger photo
+        ({"width": 80, "camera": "Canon"}, 0.5, ()),
+        ({"width": 80, "reference": True}, 0.5, ()),
+        ({"width": 80}, 0.5, parse_keep("pixels")),
+    ],
+)
+def test_a_screenshot_that_has_more_is_kept_beside_its_photo(
+    page: dict[str, Any], share: float, keep: tuple[Rule, ...]
+):
+    """Neither goes where the page has what the photo lacks, or a rule was asked for."""
+    photos = [photo(1), photo(2, **page)]
+    (group,) = grouped(photos, {(1, 2): page_of(share)}, Rules(keep=Keep(keep)))
+    assert group.keeper.photo == photos[1]
+    assert not group.spare
 
 
 @pytest.mark.parametrize(
