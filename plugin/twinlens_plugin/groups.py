@@ -27,7 +27,7 @@ from twinlens_plugin.shots import Photo, Shot
 KEEPER = "keeper"
 
 AS_LARGE = 1.1
-"""Times as many pixels as the photo has that a page may show it with, to show no more of it."""
+"""Times as many pixels as one photo has that another may show it with, to show no more of it."""
 
 Node = tuple[int, ...]
 """The contents of a shot. Shots with the same contents have the same relations."""
@@ -331,5 +331,17 @@ def _why_kept(shot: Shot, keeper: Shot, link: Link, raws: Link | None) -> str | 
         return None
     if shot.photo.camera is not None and keeper.photo.camera is None:
         return "has the camera's data, which the keeper lacks"
-    spoilt = link.spoils("a" if keeper.photo.content_id < shot.photo.content_id else "b")
-    return f"not {spoilt}" if spoilt else None
+    return _why_not_made_good(shot, keeper, link)
+
+
+def _why_not_made_good(shot: Shot, keeper: Shot, link: Link) -> str | None:
+    """Return what a shot has by what was done to the keeper, None where that is nothing."""
+    side = "a" if keeper.photo.content_id < shot.photo.content_id else "b"
+    spoilt = link.spoils(side)
+    if spoilt:
+        return f"not {spoilt}"
+    cut = link.cut_from(side)
+    if cut is not None and shot.photo.pixels > AS_LARGE * cut * keeper.photo.pixels:
+        # Not what was cut out of it: the keeper shows it small, or on its own blur.
+        return "larger than the keeper shows it"
+    return None

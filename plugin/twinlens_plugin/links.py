@@ -83,8 +83,16 @@ class Link(NamedTuple):
 
         Where that one is a page, a frame or a story around the other; None where it is not.
         """
-        if not self._mentions("framed") or self.found.done.get("framed") != side:
-            return None
+        return self._share(side) if self._says("framed", side) else None
+
+    def cut_from(self, side: str) -> float | None:
+        """Return the share of one of the two that the other shows, where that is called its crop."""
+        return self._share(side) if self._says("cropped", "a" if side == "b" else "b") else None
+
+    def _says(self, name: str, side: str) -> bool:
+        return self._mentions(name) and self.found.done.get(name) == side
+
+    def _share(self, side: str) -> float | None:
         transform = self.found.transform
         return None if transform is None else share_of(transform, inverse=side == "a")
 

@@ -352,6 +352,19 @@ def test_a_screenshot_is_not_kept_for_the_pixels_of_its_page(framed: str):
     assert [member.photo for member in group.spare] == [page]
 
 
+@pytest.mark.parametrize(
+    ("share", "kept"), [(0.5, None), (0.13, "larger than the keeper shows it")]
+)
+def test_a_crop_that_is_larger_than_in_the_keeper_stays(share: float, kept: str | None):
+    """It was not cut out of it: a story is its photo, small, on its own blur."""
+    done = {"crop": share, "cropped": "a"}
+    detail = Detail("", done, 1.0, (share, 0, 0, 0, 1, 0, 0, 0, 1), 0.9)
+    photos = [photo(1), photo(2, width=80)]
+    (group,) = grouped(photos, {(1, 2): Link(EDIT, detail=detail.to_json())})
+    assert group.keeper.photo == photos[1]
+    assert group.others[0].kept == kept
+
+
 def test_a_larger_copy_is_never_spared_for_the_photo_on_a_page():
     """Of the three the page is to the small one what it is not known to be to the large one."""
     small, large, page = photo(1), photo(2, width=60), photo(3, width=80)
