@@ -48,6 +48,8 @@ STEPS: Final = 25
 ROUNDS: Final = 2
 LOOK_ALIKES: Final = 3
 """How often a pair of look-alikes counts: to call two photos one is worse than to miss a copy."""
+COPIED: Final = 0.05
+"""Share of a library's photos that have a copy: probabilities are put right for such a library."""
 HELD: Final = 4
 """One photo of so many is held out: to put probabilities right by, and for the table that is printed."""
 SURE: Final = 8.0
@@ -80,16 +82,20 @@ def main() -> None:
 def put_right(judges: Judges, pairs: Sequence[Pair]) -> tuple[float, float]:
     """Return by what to stretch and move the judges' logits, so that 0.5 is half of pairs not fitted to.
 
-    Platt's scaling: a logistic regression on the logits, by Newton's method.
+    Platt's scaling: a logistic regression on the logits, by Newton's method. Look-alikes count
+    as often as makes COPIED of the photos have a copy: here most have several.
     """
+    photos = len({pair.photo for pair in pairs})
+    often = sum(pair.one_shot for pair in pairs) / (COPIED * photos)
+    weight = np.array([often if pair.kind == "alike" else 1.0 for pair in pairs])
     logits = np.array([judges.logits(pair.rows).max() for pair in pairs], np.float64)
     truth = np.array([pair.one_shot for pair in pairs])
     design = np.stack([logits.clip(-SURE, SURE), np.ones(len(logits))], axis=1)
     found = np.zeros(2)
     for _ in range(STEPS):
         p = 1 / (1 + np.exp(-np.clip(design @ found, -30, 30)))
-        curve = (design.T * (p * (1 - p))) @ design
-        found = found + np.linalg.solve(curve, design.T @ (truth - p))
+        curve = (design.T * (weight * p * (1 - p))) @ design
+        found = found + np.linalg.solve(curve, design.T @ (weight * (truth - p)))
     return float(found[0]), float(found[1])
 
 
