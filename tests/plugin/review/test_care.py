@@ -50,6 +50,17 @@ def burst(built: Built) -> list[Path]:
     return frames
 
 
+def test_a_group_of_which_all_stay_says_that_nothing_is_to_spare(
+    serve: Serve, built: Built, burst: list[Path]
+):
+    """No "0.00 MB to win back", and nothing "kept" from others that stay too: as the command says."""
+    with serve(built.library.folder).browser() as browser:
+        group = browser.get("/groups?kind=burst").text
+    assert f"{len(burst)} photos, nothing to spare" in group
+    assert ">First: " in group
+    assert "to win back" not in group
+
+
 def test_a_key_that_is_held_decides_once(eyes: Eyes, serve: Serve, built: Built):
     """The groups that come next are not decided on; what moves goes on while it is held."""
     for n in range(4):
