@@ -25,14 +25,15 @@ from PIL import Image
 from benchmarks.quality import peers
 from benchmarks.quality.edit import STRENGTHS
 from benchmarks.quality.generator import KINDS
-from benchmarks.quality.methods import best_picture
-from benchmarks.quality.peers import Describe, Vectors
+from benchmarks.quality.methods import best_picture, inner
+from benchmarks.quality.peers import PICTURES, Describe, Vectors
 from benchmarks.quality.pictures import Picture, open_photo, photos_in
 from benchmarks.tables import Table, show
 from training.twins import distinct
 from training.verify_pairs import sketched
 from twinlens import pairs
 from twinlens_worker.measures import pooled
+from twinlens_worker.models.descriptor import describe as info
 from twinlens_worker.models.descriptor import load
 from twinlens_worker.verify.compare import compare
 from twinlens_worker.verify.decide import LIKELY
@@ -155,6 +156,16 @@ def _draw(paths: Sequence[Path], count: int) -> list[tuple[int, Picture]]:
     return drawn
 
 
+def _similarity(first: Vectors, second: Vectors) -> NDArray[np.float32]:
+    """Return the scores of pairs, as the worker keeps them.
+
+    Where an inner picture brings about little, the wholes alone count.
+    """
+    best = best_picture(first, second)
+    wholes = (np.split(rows, PICTURES, axis=1)[0] for rows in (first, second))
+    return np.where(best >= info("pocket").copy_threshold * pairs.LOOSE_INNER, best, inner(*wholes))
+
+
 def _shown(describe: Describe, photos: Iterable[Image.Image]) -> Shown:
     shown, parts, images = Shown(), [], iter(photos)
     while chunk := list(itertools.islice(images, CHUNK)):
@@ -174,7 +185,7 @@ class Found:
 
 
 def _search(library: Shown, copies: Shown, truth: Sequence[int], floor: float, cost: Cost) -> Found:
-    similarity = best_picture(copies.vectors, library.vectors)
+    similarity = _similarity(copies.vectors, library.vectors)
     nearest = np.argsort(-similarity, axis=1)[:, :CANDIDATES]
     scores = np.take_along_axis(similarity, nearest, axis=1)
     sure = np.zeros_like(scores)
@@ -196,7 +207,7 @@ def _bursts(describe: Describe, folder: Path, most: int, floor: float, cost: Cos
     scores, sure, kinds = [], [], []
     for sequence in sorted(folder.iterdir())[:most]:
         shown = _shown(describe, (open_photo(path) for path in photos_in(sequence)))
-        near = best_picture(shown.vectors, shown.vectors)
+        near = _similarity(shown.vectors, shown.vectors)
         for apart in APART:
             for first in range(0, len(shown.sketches) - apart, 3):
                 score = float(near[first, first + apart])
@@ -209,7 +220,7 @@ def _bursts(describe: Describe, folder: Path, most: int, floor: float, cost: Cos
 
 def _look_alikes(library: Shown, floor: float, cost: Cost) -> Scored:
     """Return the pairs of originals that a library compares, and the nearest of each: none are copies."""
-    similarity = np.triu(best_picture(library.vectors, library.vectors), 1)
+    similarity = np.triu(_similarity(library.vectors, library.vectors), 1)
     both = similarity + similarity.T
     nearest = np.argsort(-both, axis=1)[:, :CANDIDATES]
     rows = np.arange(len(both))[:, None]
@@ -232,7 +243,7 @@ def _crops(describe: Describe, folder: Path, floor: float, cost: Cost) -> Scored
     for one, other, kind in cases:
         if other in shown:
             a, b = shown[one], shown[other]
-            scores.append(float(best_picture(a.vectors, b.vectors)[0, 0]))
+            scores.append(float(_similarity(a.vectors, b.vectors)[0, 0]))
             sure.append(cost.compare(a.sketches[0], b.sketches[0]) if scores[-1] >= floor else 0.0)
             kinds.append(kind)
     return Scored(np.array(scores), np.array(sure), kinds)
