@@ -29,7 +29,8 @@ AT_ONCE = 500
 
 _COLUMNS = (
     "content_id, root_id, f.path, size, width, height, taken_at, mtime_ns, sha256, camera,"
-    " format, inode, f.id, derived_from IS NOT NULL, sharpness, added_at"
+    " format, inode, f.id, derived_from IS NOT NULL, sharpness, added_at,"
+    " EXISTS (SELECT 1 FROM inner_vectors v WHERE v.content_id = c.id)"
 )
 _TABLES = "JOIN contents c ON c.id = content_id LEFT JOIN jobs ON file_id = f.id"
 
@@ -96,7 +97,7 @@ class Files:
 
     def _row(self, row: Any) -> Row:  # noqa: ANN401  sqlite3.Row
         content, root_id, path, size, width, height, taken, mtime, sha256, *more = row
-        camera, form, inode, file_id, derived, sharpness, added_at = more
+        camera, form, inode, file_id, derived, sharpness, added_at, holds_picture = more
         root = self._roots[root_id]
         photo = Photo(
             content,
@@ -116,6 +117,7 @@ class Files:
             sharpness,
             added_at,
             file_id=file_id,
+            holds_picture=bool(holds_picture),
         )
         return Row(photo, root_id, path)
 

@@ -344,4 +344,7 @@ def _why_not_made_good(shot: Shot, keeper: Shot, link: Link) -> str | None:
     if cut is not None and shot.photo.pixels > AS_LARGE * cut * keeper.photo.pixels:
         # Not what was cut out of it: the keeper shows it small, or on its own blur.
         return "larger than the keeper shows it"
+    if link.kind == EDIT and keeper.photo.holds_picture and not shot.photo.holds_picture:
+        # The blur around a story passes for more of the scene, and its photo for a crop.
+        return "may be the photo that the keeper shows"
     return None

@@ -56,6 +56,8 @@ class Photo(NamedTuple):
     """Whether it lies in a reference folder: never proposed for removal."""
     file_id: int = 0
     """Its number in the catalogue, as the review page names it."""
+    holds_picture: bool = False
+    """Whether another picture was found within it: a page, a story, a frame, or a pale margin."""
 
     @property
     def pixels(self) -> int:

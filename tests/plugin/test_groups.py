@@ -352,6 +352,18 @@ def test_a_screenshot_is_not_kept_for_the_pixels_of_its_page(framed: str):
     assert [member.photo for member in group.spare] == [page]
 
 
+def test_what_a_page_shows_stays_where_the_page_is_kept():
+    """A story's blur was taken for the rest of the scene: its photo may be the only one."""
+    crop = Detail("", {"crop": 0.71, "cropped": "b"}, 1.0, (1, 0, 0, 0, 1, 0, 0, 0, 1), 0.9)
+    links = {(1, 2): Link(EDIT, detail=crop.to_json())}
+    story, shown = photo(1, holds_picture=True), photo(2, height=10)
+    (group,) = grouped([story, shown], links)
+    assert group.keeper.photo == story
+    assert [m.kept for m in group.others] == ["may be the photo that the keeper shows"]
+    (group,) = grouped([story._replace(holds_picture=False), shown], links)
+    assert [m.kept for m in group.others] == [None]
+
+
 @pytest.mark.parametrize(
     ("share", "kept"), [(0.5, None), (0.13, "larger than the keeper shows it")]
 )
