@@ -69,7 +69,7 @@ class Task:
     truth: NDArray[np.int64]
 
 
-POCKET = Sizes(matched=500, edits=8, absent=240)
+POCKET = Sizes(matched=520, edits=8, absent=220)
 TEACHER = Sizes(matched=300, edits=4, absent=200)
 
 
