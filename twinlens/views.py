@@ -17,7 +17,7 @@ from twinlens.models import Model
 
 INNER_MARGIN: Final = 0.05
 """What a score counts less where an inner picture is part of it: a door or a pale frame may be taken for
-one. Recall at 99 % precision on the benchmark's 6,500 copies, pocket 2 untuned at 160 pixels: .921
+one. Recall at 99 % precision on the benchmark's 6,500 copies, pocket 2 tuned at 160 pixels: .921
 without, .925 with .05, .931 with .1; all else was measured with .05 (docs/decisions/0026)."""
 
 
