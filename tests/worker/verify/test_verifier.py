@@ -11,9 +11,11 @@ import time
 from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
+from threadpoolctl import threadpool_info
 
 from tests.conftest import Clock
 from tests.worker.verify.conftest import draw_scene
@@ -25,6 +27,7 @@ from twinlens.models import Model
 from twinlens.roots import Root
 from twinlens.settings import Settings
 from twinlens_worker.verify import verifier as verifier_module
+from twinlens_worker.verify.decide import Decision
 from twinlens_worker.verify.pictures import Pictures
 from twinlens_worker.verify.verifier import Verifier
 
@@ -103,6 +106,32 @@ def test_pairs_are_compared_and_said(catalogue: Catalogue, keep: Keep, verifier:
     assert (said[0].other or b"").endswith(b"/a.jpg")
     assert (said[0].detail or "").startswith("copy ")
     assert verifier.step() == 0
+
+
+def blas_threads() -> int:
+    """Return how many threads the linear algebra of this process may take."""
+    found = [one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"]
+    return max(found, default=1)
+
+
+@pytest.mark.skipif(blas_threads() == 1, reason="linear algebra has one thread here anyway")
+def test_comparing_takes_one_thread_and_gives_the_others_back(
+    keep: Keep, verifier: Verifier, monkeypatch: pytest.MonkeyPatch
+):
+    """OpenBLAS's other threads would wait at full CPU for products that are over in no time."""
+    before, seen = blas_threads(), []
+    decide = verifier_module.decide
+
+    def watched(*given: Any) -> Decision:
+        seen.append(blas_threads())
+        return decide(*given)
+
+    monkeypatch.setattr(verifier_module, "decide", watched)
+    keep("a.jpg", draw_scene(1))
+    keep("b.jpg", draw_scene(11))
+    assert verifier.step() == 1
+    assert seen == [1]
+    assert blas_threads() == before
 
 
 def test_a_changed_name_in_metadata_is_same_pixels(

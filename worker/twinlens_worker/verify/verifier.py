@@ -14,6 +14,8 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
+from threadpoolctl import ThreadpoolController
+
 from twinlens import relations
 from twinlens.catalogue import Catalogue
 from twinlens.events import add_duplicate
@@ -46,6 +48,9 @@ class Verifier:
         self._catalogue = catalogue
         self._clock = clock
         self._pictures = Pictures(settings, library.thumbnails)
+        # A product of 300 features takes no time; OpenBLAS's other threads, which wait for the next
+        # one, took two fifths of the CPU on two cores.
+        self._threads = ThreadpoolController()
         if relations.has_older(catalogue, VERIFIER):
             with catalogue.write_tx() as tx:
                 count = relations.verify_again(tx, VERIFIER)
@@ -55,7 +60,8 @@ class Verifier:
         """Compare up to ``limit`` pairs; return how many there were."""
         waiting = relations.unverified(self._catalogue, limit, now=self._clock())
         subjects = Subjects(self._catalogue)
-        decided = [(one, self._decide(one, subjects)) for one in waiting]
+        with self._threads.limit(limits=1, user_api="blas"):
+            decided = [(one, self._decide(one, subjects)) for one in waiting]
         if decided:
             with self._catalogue.write_tx() as tx:
                 for candidate, decision in decided:
