@@ -13,6 +13,7 @@ from playwright.sync_api import expect
 
 from tests.plugin.review.conftest import Client, Page, Read, Serve
 from tests.plugin.review.looking import PHONE, WIDE, Eyes, focused, grave
+from twinlens.catalogue import Catalogue
 from twinlens_plugin.review.compare import inverse
 
 CROP = (60 / 640, 40 / 480, 600 / 640, 460 / 480)
@@ -67,7 +68,13 @@ def test_same_bytes_lie_over_one_another(client: Client, read: Read):
 
 def test_photos_that_were_never_compared(client: Client, read: Read):
     """Two that have nothing in common can be looked at, unaligned."""
-    text = client.get(address(read, "2024/photo-4.jpg", "2024/photo-5.jpg")).text
+    with Catalogue.open_to_read(read.library.catalogue) as catalogue:
+        a, b = catalogue.row(
+            "SELECT f.id, g.id FROM files f JOIN files g ON f.content_id < g.content_id"
+            " WHERE NOT EXISTS"
+            " (SELECT 1 FROM relations WHERE a = f.content_id AND b = g.content_id) LIMIT 1"
+        )
+    text = client.get(f"/compare?a={a}&b={b}").text
     assert "not compared yet" in text
     assert re.search(r"data-transform='?\"?null", text)
 
