@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import cv2
 import numpy as np
@@ -34,7 +34,6 @@ from training.twins import distinct
 from training.verify_pairs import sketched
 from twinlens import pairs
 from twinlens_worker.measures import pooled
-from twinlens_worker.models.descriptor import describe as info
 from twinlens_worker.models.descriptor import load
 from twinlens_worker.verify.compare import compare
 from twinlens_worker.verify.decide import LIKELY
@@ -87,6 +86,14 @@ class Cost:
         return found
 
 
+class Floors(NamedTuple):
+    """Scores from which pairs are compared."""
+
+    whole: float
+    inner: float
+    """Of pairs that an inner picture brings about."""
+
+
 @dataclass(frozen=True)
 class Scored:
     """Pairs by both methods, and what each pair is."""
@@ -120,20 +127,21 @@ def run(data: Path, originals: int, queries: int, bursts: int) -> bool:
     """Measure and print; return whether the limits were kept."""
     model, cost = load("pocket", device="cpu"), Cost()
     describe = peers.with_inner("pocket", peers.loaded("pocket", model)).make()
-    floor = model.info.copy_threshold * pairs.LOOSE
+    threshold = model.info.copy_threshold
+    floors = Floors(threshold * pairs.LOOSE, threshold * pairs.LOOSE_INNER)
     paths = _distinct(photos_in(data / "copies" / "originals"), originals)
     library = _shown(describe, (open_photo(path) for path in paths))
     edits = _draw(paths, queries)
     copies = _shown(describe, (picture.open(SEED) for _, picture in edits))
-    found = _search(library, copies, [row for row, _ in edits], floor, cost)
-    frames = _bursts(describe, data / "bursts", bursts, floor, cost)
-    alike = _look_alikes(library, floor, cost)
-    crops = _crops(describe, data / "copies" / "crop_pairs", floor, cost)
+    found = _search(library, copies, [row for row, _ in edits], floors, cost)
+    frames = _bursts(describe, data / "bursts", bursts, floors, cost)
+    alike = _look_alikes(library, floors, cost)
+    crops = _crops(describe, data / "copies" / "crop_pairs", floors, cost)
     own = _own(found, edits)
     ratio = _against_bursts(own, frames)
-    recall = _ranking(found, len(edits), floor)
+    recall = _ranking(found, len(edits), floors.whole)
     _by_edit(own, [picture for _, picture in edits])
-    _false_pairs(alike, len(paths), model.info.copy_threshold)
+    _false_pairs(alike, len(paths), threshold)
     _real_crops(crops)
     each = 1000 * cost.seconds / max(cost.pairs, 1)
     show(Table("CPU", ("candidate pairs compared", "ms CPU each, features among them"),
@@ -159,14 +167,14 @@ def _draw(paths: Sequence[Path], count: int) -> list[tuple[int, Picture]]:
     return drawn
 
 
-def _similarity(first: Vectors, second: Vectors) -> NDArray[np.float32]:
+def _similarity(first: Vectors, second: Vectors, floors: Floors) -> NDArray[np.float32]:
     """Return the scores of pairs, as the worker keeps them.
 
     Where an inner picture brings about little, the wholes alone count.
     """
     best = best_picture(first, second)
     wholes = (np.split(rows, PICTURES, axis=1)[0] for rows in (first, second))
-    return np.where(best >= info("pocket").copy_threshold * pairs.LOOSE_INNER, best, inner(*wholes))
+    return np.where(best >= floors.inner, best, inner(*wholes))
 
 
 def _shown(describe: Describe, photos: Iterable[Image.Image]) -> Shown:
@@ -187,12 +195,14 @@ class Found:
     right: NDArray[np.bool_]
 
 
-def _search(library: Shown, copies: Shown, truth: Sequence[int], floor: float, cost: Cost) -> Found:
-    similarity = _similarity(copies.vectors, library.vectors)
+def _search(
+    library: Shown, copies: Shown, truth: Sequence[int], floors: Floors, cost: Cost
+) -> Found:
+    similarity = _similarity(copies.vectors, library.vectors, floors)
     nearest = np.argsort(-similarity, axis=1)[:, :CANDIDATES]
     scores = np.take_along_axis(similarity, nearest, axis=1)
     sure = np.zeros_like(scores)
-    for query, place in zip(*np.nonzero(scores >= floor), strict=True):
+    for query, place in zip(*np.nonzero(scores >= floors.whole), strict=True):
         original = library.sketches[nearest[query, place]]
         sure[query, place] = cost.compare(original, copies.sketches[query])
     return Found(scores, sure, nearest == np.array(truth)[:, None])
@@ -206,29 +216,29 @@ def _own(found: Found, edits: Sequence[tuple[int, Picture]]) -> Scored:
     return Scored(scores, sure, [picture.kind for _, picture in edits])
 
 
-def _bursts(describe: Describe, folder: Path, most: int, floor: float, cost: Cost) -> Scored:
+def _bursts(describe: Describe, folder: Path, most: int, floors: Floors, cost: Cost) -> Scored:
     scores, sure, kinds = [], [], []
     for sequence in sorted(folder.iterdir())[:most]:
         shown = _shown(describe, (open_photo(path) for path in photos_in(sequence)))
-        near = _similarity(shown.vectors, shown.vectors)
+        near = _similarity(shown.vectors, shown.vectors, floors)
         for apart in APART:
             for first in range(0, len(shown.sketches) - apart, 3):
                 score = float(near[first, first + apart])
                 one, other = shown.sketches[first], shown.sketches[first + apart]
                 scores.append(score)
-                sure.append(cost.compare(one, other) if score >= floor else 0.0)
+                sure.append(cost.compare(one, other) if score >= floors.whole else 0.0)
                 kinds.append(f"{apart}")
     return Scored(np.array(scores), np.array(sure), kinds)
 
 
-def _look_alikes(library: Shown, floor: float, cost: Cost) -> Scored:
+def _look_alikes(library: Shown, floors: Floors, cost: Cost) -> Scored:
     """Return the pairs of originals that a library compares, and the nearest of each: none are copies."""
-    similarity = np.triu(_similarity(library.vectors, library.vectors), 1)
+    similarity = np.triu(_similarity(library.vectors, library.vectors, floors), 1)
     both = similarity + similarity.T
     nearest = np.argsort(-both, axis=1)[:, :CANDIDATES]
     rows = np.arange(len(both))[:, None]
     wanted = np.zeros(both.shape, bool)
-    wanted[rows, nearest] = both[rows, nearest] >= floor
+    wanted[rows, nearest] = both[rows, nearest] >= floors.whole
     wanted[rows, nearest[:, :1]] = True
     wanted = np.triu(wanted | wanted.T, 1)
     rows = np.argwhere(wanted)
@@ -236,7 +246,7 @@ def _look_alikes(library: Shown, floor: float, cost: Cost) -> Scored:
     return Scored(similarity[wanted].astype(np.float64), np.array(sure), [""] * len(rows))
 
 
-def _crops(describe: Describe, folder: Path, floor: float, cost: Cost) -> Scored:
+def _crops(describe: Describe, folder: Path, floors: Floors, cost: Cost) -> Scored:
     """Return real photos and their crops, and photos of one person that follow one another."""
     shown = {path.stem: _shown(describe, [open_photo(path)]) for path in photos_in(folder)}
     wholes = sorted(name for name in shown if "easy" not in name)
@@ -246,8 +256,10 @@ def _crops(describe: Describe, folder: Path, floor: float, cost: Cost) -> Scored
     for one, other, kind in cases:
         if other in shown:
             a, b = shown[one], shown[other]
-            scores.append(float(_similarity(a.vectors, b.vectors)[0, 0]))
-            sure.append(cost.compare(a.sketches[0], b.sketches[0]) if scores[-1] >= floor else 0.0)
+            scores.append(float(_similarity(a.vectors, b.vectors, floors)[0, 0]))
+            sure.append(
+                cost.compare(a.sketches[0], b.sketches[0]) if scores[-1] >= floors.whole else 0.0
+            )
             kinds.append(kind)
     return Scored(np.array(scores), np.array(sure), kinds)
 

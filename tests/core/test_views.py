@@ -154,9 +154,8 @@ def test_orphans_leave_none_behind(catalogue: Catalogue, model: Model):
     assert catalogue.value("SELECT count(*) FROM log") == before + 1
 
 
-def test_a_forgotten_model_leaves_none_behind(catalogue: Catalogue, library: Library, model: Model):
-    """They count for what the model takes, and go with it; the others' stay."""
-    put(catalogue, model, 1, 1, 2)
+def use_another(catalogue: Catalogue) -> Model:
+    """Make another model the one in use, and return it."""
     other, _ = set_target(
         catalogue,
         name="other",
@@ -166,6 +165,13 @@ def test_a_forgotten_model_leaves_none_behind(catalogue: Catalogue, library: Lib
         copy_threshold=0.9,
         at_once=True,
     )
+    return other
+
+
+def test_a_forgotten_model_leaves_none_behind(catalogue: Catalogue, library: Library, model: Model):
+    """They count for what the model takes, and go with it; the others' stay."""
+    put(catalogue, model, 1, 1, 2)
+    other = use_another(catalogue)
     [stored] = [one for one in forgetting.stored_models(catalogue, library) if one.vectors]
     assert (stored.vectors, stored.bytes) == (1, 2 * 16 * 2)
     forgetting.forget(catalogue, library, model)
@@ -178,15 +184,7 @@ def test_forgetting_that_was_killed_leaves_no_gap(
 ):
     """The wholes go first: what lacks that of the whole is embedded again, with its inner one."""
     put(catalogue, model, 1, 1, 2)
-    set_target(
-        catalogue,
-        name="other",
-        digest="cd" * 32,
-        dimension=16,
-        input_size=96,
-        copy_threshold=0.9,
-        at_once=True,
-    )
+    use_another(catalogue)
 
     def killed(_catalogue: object, table: str, _model: object) -> bool:
         with catalogue.write_tx() as tx:
