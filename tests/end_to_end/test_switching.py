@@ -83,10 +83,10 @@ def switch(programs: Programs, folder: Path, name: str, weights: Path) -> None:
     assert before["similar"]
     [chosen] = programs.json("model", "use", name, "--weights", weights)
     assert (chosen["photos_to_embed"], chosen["labels"]) == (len(photos), True)
-    done = 0
-    for share in (0.25, 0.6):
-        done = killed_when(programs, folder, chosen["digest"], int(share * len(photos)), before)
-    assert done < len(photos), "the change was over before it could be killed"
+    with slow_disk(programs):
+        for share in (0.25, 0.6):
+            done = killed_when(programs, folder, chosen["digest"], int(share * len(photos)), before)
+            assert done < len(photos), "the change was over before it could be killed"
     programs.twinlens("scan", folder)
     assert model(programs)["serving"]["digest"] == chosen["digest"]
     assert vectors(programs, chosen["digest"]) == len(photos)
@@ -121,6 +121,23 @@ def killed_when(
     assert model(programs)["target"]["digest"] == digest
     assert answers(programs, folder) == before
     return done
+
+
+@contextmanager
+def slow_disk(programs: Programs) -> Iterator[None]:
+    """Let each new vector take as long to store as counting to half a million: time to kill.
+
+    A small network is else through with all photos before another process gets its turn to look.
+    """
+    with reading(programs) as connection:
+        connection.executescript(
+            "CREATE TRIGGER slow_disk AFTER INSERT ON vectors BEGIN"
+            " SELECT (WITH RECURSIVE counted(n) AS"
+            " (SELECT 1 UNION ALL SELECT n + 1 FROM counted WHERE n < 500000)"
+            " SELECT max(n) FROM counted); END"
+        )
+        yield
+        connection.executescript("DROP TRIGGER slow_disk")
 
 
 def answers(programs: Programs, folder: Path) -> dict[str, Any]:
