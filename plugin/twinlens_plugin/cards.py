@@ -6,17 +6,20 @@ photo of the library is compared with it, as a scan compares photos: it is a *co
 it, or *new* (another frame of a *burst*, say). 4. A card is erased for the answer: a copy counts as new
 where it is better than what the library has, an edit always, since the library may have the grey one and
 the card the original. 5. Where that cannot be done, it is *like* it, which counts as new too: a photo
-that was never imported must not be taken for one that was.
+that was never imported must not be taken for one that was. 6. Where a photo cannot be embedded for the
+index that answers (of the model before an upgrade, whose weights are gone), its bytes alone speak, and it
+is *unknown*, which counts as new as well.
 
 Nothing is written where the photos are.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from twinlens import pairs, vectors
 from twinlens.catalogue import Catalogue
@@ -28,11 +31,15 @@ from twinlens.search import Searcher
 from twinlens_plugin.acting import files
 from twinlens_plugin.comparing import Answer, Question, relate
 from twinlens_plugin.current import Files, present
+from twinlens_plugin.errors import ChildError
 from twinlens_plugin.options import Session
 from twinlens_plugin.output import absolute, remark, shown
 from twinlens_plugin.shots import Photo
 
-LIKE, NEW, UNREADABLE = "like", "new", "unreadable"
+if TYPE_CHECKING:
+    from twinlens_plugin.unseen import Embedding
+
+LIKE, NEW, UNKNOWN, UNREADABLE = "like", "new", "unknown", "unreadable"
 
 _TOLD = DUPLICATES | {BURST}
 """Relations that are worth a word. What is similar, no more, is new."""
@@ -62,7 +69,8 @@ class Checked:
 
     path: bytes
     status: str
-    """A kind of ``twinlens.relations.DUPLICATES``, ``burst``, ``like``, ``new`` or ``unreadable``."""
+    """A kind of ``twinlens.relations.DUPLICATES``, ``burst``, ``like``, ``new``,
+    ``unknown`` or ``unreadable``."""
     match: bytes | None = None
     """The photo of the library."""
     score: float | None = None
@@ -76,7 +84,7 @@ class Checked:
     deleted: bytes | None = None
     """Where the library had the same bytes, before they were deleted there."""
     reason: str | None = None
-    """Why it cannot be read."""
+    """Why it cannot be read, or what it shows cannot be looked for."""
 
     @property
     def is_new(self) -> bool:
@@ -122,7 +130,10 @@ class Checker:
         self._model = model
 
     def check(self, paths: Iterable[bytes]) -> list[Checked]:
-        """Return what the library has of each photo, in order. Raises ChildError."""
+        """Return what the library has of each photo, in order.
+
+        Raises ChildError where photos that were found cannot be compared.
+        """
         checked = [self._by_bytes(path) for path in paths]
         unknown = [n for n, one in enumerate(checked) if one.status == NEW]
         if self._model is not None and unknown:
@@ -181,13 +192,14 @@ class Checker:
         self, model: Model, unknown: Sequence[Checked]
     ) -> Iterator[tuple[Checked, list[_Near]]]:
         """Yield each photo with those of the library that it is worth to compare it with."""
-        from twinlens_plugin.unseen import embed
-
         searcher = Searcher(self._catalogue, self._session.library, model)
-        embedded = embed(self._session, model, [absolute(one.path) for one in unknown])
+        embedded = _embedded(self._session, model, [absolute(one.path) for one in unknown])
         for one, views in zip(unknown, embedded, strict=True):
             if isinstance(views, PhotoError):
                 yield replace(one, status=UNREADABLE, reason=str(views)), []
+                continue
+            if isinstance(views, ChildError):
+                yield replace(one, status=UNKNOWN, reason=str(views)), []
                 continue
             hits = searcher.search(vectors.stack(views.blobs, model.dimension), CANDIDATES)
             near = [self._near(one, hit.content_id, hit.score) for hit in hits]
@@ -199,6 +211,21 @@ class Checker:
             return None
         photo = self._there(content, one.path)
         return None if photo is None else _Near(photo, min(1.0, score))
+
+
+def _embedded(
+    session: Session, model: Model, paths: Sequence[bytes]
+) -> Iterator[Embedding | ChildError]:
+    """Yield the embedding of each photo, in order; from where nothing can embed any more, why not."""
+    from twinlens_plugin.unseen import embed
+
+    done = 0
+    try:
+        for embedding in embed(session, model, paths):
+            yield embedding
+            done += 1
+    except ChildError as error:
+        yield from itertools.repeat(error, len(paths) - done)
 
 
 def _closest(

@@ -15,6 +15,7 @@ from twinlens.errors import DecodeError
 from twinlens.relations import KINDS
 from twinlens.views import Views
 from twinlens_plugin.comparing import Answer, Question
+from twinlens_plugin.errors import ChildError
 
 FAR = [0.0] * 15 + [1.0]
 
@@ -262,6 +263,31 @@ def test_what_cannot_be_read_is_said_and_counts(
     assert f"{broken}: is no image" in result.stderr
     assert "1 in the library (1 identical), 0 new, 1 unreadable." in result.stdout
     assert str(broken) not in twinlens("check", "--new", card, code=1).stdout
+
+
+def test_where_nothing_can_embed_the_bytes_alone_speak(
+    library: dict[str, Path], card: Path, twinlens: Cli, monkeypatch: pytest.MonkeyPatch
+):
+    """A card is imported all the same: what may be new counts as new, and the exit code stops a script."""
+
+    def embed(_session: object, _model: object, paths: Sequence[bytes]) -> Iterator[Views]:
+        yield Views(vectors.encode(padded([1.0, 0.01], b"")))
+        raise ChildError(f"{os.fsdecode(paths[1])}: cannot be embedded: the worker is gone")
+
+    monkeypatch.setattr("twinlens_plugin.unseen.embed", embed)
+    put(card, "1.JPG", b"a")
+    photos = [put(card, f"{n}.JPG", data) for n, data in enumerate([b"near copy", b"x", b"y"], 2)]
+    found = twinlens.json("check", card, code=1)
+    assert [f["status"] for f in found] == ["identical", "copy", "unknown", "unknown"]
+    assert [f["new"] for f in found] == [False, False, True, True]
+    assert found[3]["reason"] == f"{photos[1]}: cannot be embedded: the worker is gone"
+    listed = twinlens("check", "--new", card, code=1)
+    assert listed.stdout == f"{photos[1]}\n{photos[2]}\n"
+    assert listed.stderr.count("the worker is gone") == 1
+    assert "2 photos could be looked for by bytes alone" in listed.stderr
+    assert twinlens("check", card, code=1).stdout.endswith(
+        "4 photos: 2 in the library (1 identical, 1 copy), 2 new (2 unknown).\n"
+    )
 
 
 def test_a_photo_of_the_library_is_no_copy_of_itself(

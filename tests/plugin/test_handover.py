@@ -62,6 +62,17 @@ def test_the_old_index_answers_and_that_is_said(upgraded: Built, twinlens: Cli, 
     assert result.stdout
 
 
+@pytest.mark.timeout(240)
+def test_a_card_is_known_by_its_bytes(upgraded: Built, twinlens: Cli, tmp_path: Path):
+    """The weights went with the old twinlens: the real worker refuses, and the import goes on."""
+    shutil.copy(upgraded.photos / "a.jpg", tmp_path / "copy.jpg")
+    (tmp_path / "other.jpg").write_bytes(b"other")
+    found = twinlens.json("check", tmp_path / "other.jpg", tmp_path / "copy.jpg", code=1)
+    assert [f["status"] for f in found] == ["unknown", "identical"]
+    assert found[0]["new"]
+    assert CURE in found[0]["reason"]
+
+
 def test_status_and_doctor_say_it_and_see_nothing_wrong(upgraded: Built, twinlens: Cli):
     """An upgrade breaks nothing: doctor notes it, and the library is consistent."""
     assert f"Note        {SAYS}" in twinlens("status").stdout

@@ -11,7 +11,7 @@ from twinlens import ledger
 from twinlens.models import get_model
 from twinlens.relations import DUPLICATES, IDENTICAL, KINDS
 from twinlens_plugin import handover, output
-from twinlens_plugin.cards import UNREADABLE, Checked, Checker, photos_in
+from twinlens_plugin.cards import UNKNOWN, UNREADABLE, Checked, Checker, photos_in
 from twinlens_plugin.listed import read_list
 from twinlens_plugin.options import PATH, Command, Session, common, photo_list_option
 
@@ -32,10 +32,11 @@ def command(
     "identical", "same-pixels" and "copy" are there, as the pictures were compared, unless what is
     there is less: smaller, no RAW, or without the camera's data. "edit" is the same shot, but either
     may be the original, "burst" another frame of a moment that is there, "like" looks like a photo
-    with which it could not be compared: all three count as new. Nothing is added to the library, and nothing written to the card.
-    Videos are not looked at.
+    with which it could not be compared, "unknown" could be looked for by its bytes alone (after an
+    upgrade, until the next scan): all four count as new. Nothing is added to the library, and nothing
+    written to the card. Videos are not looked at.
 
-    Exit code: 0 all are there, 3 some are new, 1 some cannot be read. With --new: 0, or 1.
+    Exit code: 0 all are there, 3 some are new, 1 some cannot be read or are unknown. With --new: 0, or 1.
 
     Example:
       twinlens check /media/card
@@ -52,9 +53,7 @@ def command(
             output.remark("some photos of the library wait to be read. Run first: twinlens scan")
         checker = Checker(session, catalogue, get_model(catalogue, "serving"))
         checked = checker.check(photos_in(given))
-    for one in checked:
-        if one.reason is not None:
-            output.remark(one.reason)
+    _remark_on(checked)
     if only_new:
         output.write_paths([one.path for one in checked if one.is_new], null=null)
     elif session.as_json:
@@ -64,8 +63,21 @@ def command(
     return _exit_code(checked, only_new=only_new)
 
 
+def _remark_on(checked: Sequence[Checked]) -> None:
+    """Say what is wrong with photos; what is the same for many of them once."""
+    for one in checked:
+        if one.status == UNREADABLE:
+            output.remark(str(one.reason))
+    unknown = [one for one in checked if one.status == UNKNOWN]
+    if unknown:
+        output.remark(
+            f"{output.plural(len(unknown), 'photo')} could be looked for by bytes alone: the library may"
+            f" have it in another form. The first: {unknown[0].reason}"
+        )
+
+
 def _exit_code(checked: Sequence[Checked], *, only_new: bool) -> int:
-    if any(one.status == UNREADABLE for one in checked):
+    if any(one.reason is not None for one in checked):
         return 1
     return SOME_NEW if not only_new and any(one.is_new for one in checked) else 0
 
@@ -92,7 +104,11 @@ def _as_text(checked: Sequence[Checked]) -> Iterator[str]:
     there = sum(counts[kind] for kind in DUPLICATES)
     kinds = [f"{counts[kind]:,} {kind}" for kind in KINDS if kind in DUPLICATES and counts[kind]]
     parts = [f"{there:,} in the library" + (f" ({', '.join(kinds)})" if there else "")]
-    parts += [f"{sum(one.is_new for one in checked):,} new"]
+    unknown = sum(one.status == UNKNOWN for one in checked)
+    parts += [
+        f"{sum(one.is_new for one in checked):,} new"
+        + (f" ({unknown:,} unknown)" if unknown else "")
+    ]
     parts += [f"{counts[UNREADABLE]:,} unreadable"] if counts[UNREADABLE] else []
     yield f"{output.plural(len(checked), 'photo')}: {', '.join(parts)}."
 
