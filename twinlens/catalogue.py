@@ -14,6 +14,7 @@ from twinlens.connecting import (
     has_log,
     is_frozen,
     is_full,
+    refuse_upgraded,
     version_of,
 )
 from twinlens.errors import CatalogueError
@@ -91,10 +92,14 @@ class Catalogue:
 
         IMMEDIATE, because a deferred transaction that reads before it writes fails with
         SQLITE_BUSY_SNAPSHOT at once, whatever the busy timeout (faults.md).
+
+        Raises NewerCatalogueError where a newer twinlens has changed the tables since this process
+        opened them: code that knows nothing of a new table leaves rows in it that point to nothing.
         """
         connection = self._connection
         connection.execute("BEGIN IMMEDIATE")
         try:
+            refuse_upgraded(connection, self.path)
             yield connection
             connection.execute("COMMIT")
         except BaseException:

@@ -174,6 +174,16 @@ def _refuse_newer(path: Path, version: int) -> None:
         )
 
 
+def refuse_upgraded(connection: sqlite3.Connection, path: Path) -> None:
+    """Raise NewerCatalogueError where the tables are newer by now than this process knows."""
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > VERSION:
+        raise NewerCatalogueError(
+            f"{path}: a newer twinlens has taken this library over (tables {version}, known here"
+            f" {VERSION}). Stop this old process and start it again: nothing is lost."
+        )
+
+
 def _refuse_foreign(path: Path, connection: sqlite3.Connection, applied: int) -> None:
     tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
     stamp = connection.execute("PRAGMA application_id").fetchone()[0]

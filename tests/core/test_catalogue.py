@@ -240,6 +240,22 @@ def test_newer_catalogue_is_refused(opening: Callable[[Path], Catalogue], tmp_pa
     assert path.read_bytes() == before
 
 
+def test_a_process_from_before_an_upgrade_writes_no_more(tmp_path: Path):
+    """It knows nothing of what the new tables hold; it reads on, and says what to do."""
+    path = tmp_path / "catalogue.sqlite3"
+    with Catalogue.open(path) as old:
+        with sqlite3.connect(path) as upgrade:
+            upgrade.execute(f"PRAGMA user_version = {VERSION + 1}")
+        upgrade.close()
+        with (
+            pytest.raises(NewerCatalogueError, match="Stop this old process"),
+            old.write_tx() as tx,
+        ):
+            set_meta(tx, "written", "yes")
+        assert old.meta("written") is None
+        assert old.value("SELECT count(*) FROM meta") > 0
+
+
 @pytest.mark.parametrize("opening", [Catalogue.open, Catalogue.open_to_read])
 @pytest.mark.parametrize("version", [0, 1, VERSION, VERSION + 1])
 def test_foreign_database_is_refused(

@@ -19,7 +19,16 @@ from twinlens.asking import ask_worker
 from twinlens.catalogue import Catalogue
 from twinlens.dispatch import Dispatcher
 from twinlens.library import Library
-from twinlens.messages import QUEUE_EMBED, TASK_EMBED, ModelRef
+from twinlens.messages import (
+    QUEUE_COMMIT,
+    QUEUE_EMBED,
+    TASK_COMMIT,
+    TASK_EMBED,
+    Failed,
+    ModelRef,
+    commit_message,
+)
+from twinlens.migrations import VERSION
 from twinlens.models import get_model
 from twinlens.roots import Root
 from twinlens.settings import Settings
@@ -179,6 +188,21 @@ def test_commit_worker_ends_with_its_indexer(
     """Where the indexer cannot run the worker does not go on without it: it says why and ends."""
     with library.lock("indexer"):
         assert start_queues("commit").wait(timeout=60) == 75
+
+
+def test_a_commit_worker_from_before_an_upgrade_gives_back_what_was_computed(
+    settings: Settings, catalogue: Catalogue, start_queues: StartQueues, library: Library
+):
+    """It ends, and the results wait for the worker after it; no photo is counted as having failed."""
+    old = start_queues("commit")
+    wait_for(library.socket.exists, "the owner's worker")
+    with catalogue.write_tx() as tx:
+        tx.execute(f"PRAGMA user_version = {VERSION + 1}")
+    app = broker.make_app(str(settings.broker))
+    failed = Failed(1, 1, "damaged", "no image", permanent=True)
+    broker.send(app, TASK_COMMIT, commit_message(ModelRef("pocket", "ab" * 32), [failed]))
+    assert old.wait(timeout=60) == 1
+    assert broker.waiting(app, QUEUE_COMMIT) == 1
 
 
 def test_unknown_queue_and_missing_broker_are_said(settings: Settings, tmp_path: Path):

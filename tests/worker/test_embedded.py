@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -21,6 +23,7 @@ from twinlens.catalogue import Catalogue
 from twinlens.filestat import FileStat
 from twinlens.library import Library
 from twinlens.messages import ModelRef, Photo, Result
+from twinlens.migrations import VERSION
 from twinlens.models import Model
 from twinlens.roots import Root, add_root
 from twinlens.settings import Settings
@@ -129,6 +132,28 @@ def test_second_worker_refuses(catalogue: Catalogue, start_worker: Start, librar
     wait_for(lambda: library.locked("worker"), "the first worker's lock")
     second = start_worker()
     assert second.wait(timeout=60) == 75
+
+
+@pytest.mark.timeout(120)
+def test_a_worker_from_before_an_upgrade_ends_and_loses_nothing(
+    catalogue: Catalogue, root: Root, library: Library, start_worker: Start, tmp_path: Path
+):
+    """Its tables are newer than it knows: one line says to start it again, and a newer one goes on."""
+    write_photo(root.folder / "1.jpg", 1)
+    record_folder(catalogue, root)
+    with catalogue.write_tx() as tx:
+        tx.execute("UPDATE roots SET online = 0")
+    old = start_worker()
+    wait_for(library.socket.exists, "the worker")
+    with catalogue.write_tx() as tx:
+        tx.execute("UPDATE roots SET online = 1")
+        tx.execute(f"PRAGMA user_version = {VERSION + 1}")
+    assert old.wait(timeout=60) == 1
+    assert "Stop this old process" in (tmp_path / "worker.log").read_text()
+    with contextlib.closing(sqlite3.connect(catalogue.path)) as later:
+        later.execute(f"PRAGMA user_version = {VERSION}")  # as far as the next one knows it
+    start_worker()
+    wait_for(lambda: embedded(catalogue), "the photo")
 
 
 @pytest.mark.timeout(200)

@@ -23,7 +23,7 @@ from celery.worker import state
 
 from twinlens import broker
 from twinlens.catalogue import Catalogue
-from twinlens.errors import ConfigError, MessageError, ModelError
+from twinlens.errors import ConfigError, MessageError, ModelError, NewerCatalogueError
 from twinlens.library import Library
 from twinlens.messages import (
     QUEUE_COMMIT,
@@ -179,16 +179,28 @@ def register_query(app: Celery, models: LoadedModels) -> None:
 
 
 def register_commit(
-    app: Celery, catalogue: Catalogue, settings: Settings, committed: Callable[[], None]
+    app: Celery,
+    catalogue: Catalogue,
+    settings: Settings,
+    committed: Callable[[], None],
+    outgrown: Callable[[NewerCatalogueError], None],
 ) -> None:
-    """Register the task that commits results; the owner's computer runs one of it."""
+    """Register the task that commits results; the owner's computer runs one of it.
+
+    It says when something was ``committed``, or why nothing will be any more: ``outgrown``.
+    """
     never = Event()
 
     @app.task(name=TASK_COMMIT)  # type: ignore[untyped-decorator]
     def commit_results(body: Any) -> None:  # noqa: ANN401
         with _bad_message_dropped():
             model, results = read_commit(body)
-            commit_patiently(catalogue, settings, model, results, never)
+            try:
+                commit_patiently(catalogue, settings, model, results, never)
+            except NewerCatalogueError as error:
+                # Left from before an upgrade: what was computed waits for the worker after this one.
+                outgrown(error)
+                raise Reject(str(error), requeue=True) from None
             committed()
 
 
@@ -197,12 +209,18 @@ def _commit_side(app: Celery, settings: Settings, models: LoadedModels) -> Itera
     """Open what the owner's side needs: the catalogue, the indexer, the local socket."""
     library = Library(settings.library)
     library.create()
+    failures: list[BaseException] = []
+
+    def outgrown(error: NewerCatalogueError) -> None:
+        failures.append(error)
+        _stop_celery()
+
     with library.lock("worker"), Catalogue.open(library.catalogue) as catalogue:
         target = ensure_target(catalogue, settings)
         # Without its indexer this worker would go on, and duplicates be sought no more.
         background = Background(settings, _stop_celery)
         background.start()
-        register_commit(app, catalogue, settings, background.wake)
+        register_commit(app, catalogue, settings, background.wake, outgrown)
         models.pipeline(ref(target))  # now, not at the first query
         listener = LocalSocket(library.socket, models.pipeline)
         try:
@@ -211,7 +229,9 @@ def _commit_side(app: Celery, settings: Settings, models: LoadedModels) -> Itera
             listener.close()
             background.close()
             if background.failure is not None:
-                raise background.failure
+                failures.append(background.failure)
+            if failures:
+                raise failures[0]
 
 
 def _stop_celery() -> None:
