@@ -1,7 +1,8 @@
 """Pairs: contents that are near one another, found when they come in and kept in the catalogue.
 
-Kept are pairs from a *floor* well below the copy threshold: which of them are copies, the verifier
-sees. Where the threshold is set lower than the floor, the pairs are sought anew.
+Kept are all pairs from the copy threshold on, and of each content the nearest few from a *floor* well
+below it, a higher one for those that only inner pictures bring about: which of them are copies, the
+verifier sees. Where the threshold is set lower than it ever was, the pairs are sought anew.
 """
 
 from __future__ import annotations
@@ -44,14 +45,19 @@ def copy_threshold(settings: Settings, model: Model) -> float:
     return model.copy_threshold if wanted is None else wanted
 
 
+def floor(model: Model, threshold: float) -> float:
+    """Return the score from which pairs are kept by a threshold, the model's own or another."""
+    return min(model.copy_threshold * LOOSE, threshold - MARGIN)
+
+
 def wanted_floor(settings: Settings, model: Model) -> float:
-    """Return the score from which pairs should be kept: the model's own threshold or a lower one."""
-    return min(model.copy_threshold * LOOSE, copy_threshold(settings, model) - MARGIN)
+    """Return the score from which pairs should be kept now."""
+    return floor(model, copy_threshold(settings, model))
 
 
-def inner_floor(settings: Settings, model: Model) -> float:
+def inner_floor(model: Model, threshold: float) -> float:
     """Return the score from which pairs are kept that only an inner picture brings about."""
-    return min(model.copy_threshold * LOOSE_INNER, copy_threshold(settings, model))
+    return min(model.copy_threshold * LOOSE_INNER, threshold)
 
 
 def worth_verifying(
@@ -73,10 +79,19 @@ def worth_verifying(
             yield (a, b), score
 
 
-def kept_floor(catalogue: Catalogue, model: Model) -> float | None:
-    """Return the score from which pairs have been kept, None before the first were."""
-    kept = catalogue.meta(f"pairs_floor:{model.id}")
+def kept_threshold(catalogue: Catalogue, model: Model) -> float | None:
+    """Return the copy threshold by which pairs have been kept, None before the first were."""
+    kept = catalogue.meta(f"pairs_threshold:{model.id}")
     return None if kept is None else float(kept)
+
+
+def lowest_threshold(catalogue: Catalogue, settings: Settings, model: Model) -> float:
+    """Return the lowest copy threshold that was ever wanted, or is now.
+
+    Pairs are kept by it: a higher one set later must not leave gaps below it.
+    """
+    wanted, kept = copy_threshold(settings, model), kept_threshold(catalogue, model)
+    return wanted if kept is None else min(wanted, kept)
 
 
 def sought(catalogue: Catalogue, model: Model) -> int:
@@ -90,25 +105,34 @@ def set_sought(tx: sqlite3.Connection, model: Model, seq: int) -> None:
 
 
 def are_complete(catalogue: Catalogue, settings: Settings, model: Model) -> bool:
-    """Tell whether the pairs of all contents are known, from as low a score as is wanted."""
+    """Tell whether the pairs of all contents are known, by as low a threshold as is wanted."""
     # Backwards, not max(): that would go through the whole log, several times a second.
     last = catalogue.value(
         "SELECT seq FROM log WHERE model_id = ? ORDER BY seq DESC LIMIT 1", (model.id,)
     )
     if last is None:
         return True
-    kept = kept_floor(catalogue, model)
-    low_enough = kept is None or kept <= wanted_floor(settings, model)
+    kept = kept_threshold(catalogue, model)
+    low_enough = kept is None or kept <= copy_threshold(settings, model)
     return low_enough and sought(catalogue, model) >= int(last)
 
 
-def lower_floor(catalogue: Catalogue, settings: Settings, model: Model) -> bool:
-    """Where the threshold is below what was kept, have all pairs sought anew; return whether so."""
-    wanted, kept = wanted_floor(settings, model), kept_floor(catalogue, model)
+def lower_threshold(catalogue: Catalogue, settings: Settings, model: Model) -> bool:
+    """Where the threshold is below that by which pairs were kept, have them sought anew.
+
+    Returns whether any have to be.
+    """
+    wanted, kept = copy_threshold(settings, model), kept_threshold(catalogue, model)
     if kept is not None and kept <= wanted:
         return False
     with catalogue.write_tx() as tx:
-        set_meta(tx, f"pairs_floor:{model.id}", repr(wanted))
-        if kept is not None:
-            set_sought(tx, model, 0)
-    return kept is not None
+        set_kept_threshold(tx, model, wanted)
+        # Where pairs were kept by nobody knows what (an older twinlens), they are sought as well.
+        again = sought(catalogue, model) > 0
+        set_sought(tx, model, 0)
+    return again
+
+
+def set_kept_threshold(tx: sqlite3.Connection, model: Model, threshold: float) -> None:
+    """Record by which copy threshold pairs are kept."""
+    set_meta(tx, f"pairs_threshold:{model.id}", repr(threshold))

@@ -95,9 +95,9 @@ class Duplicates:
 
     @property
     def sought_from(self) -> float | None:
-        """The score below which copies were not looked for, where the threshold is lower."""
+        """The score below which not all copies were looked for, where the threshold is lower."""
         model = get_model(self._catalogue, "serving")
-        kept = pairs.kept_floor(self._catalogue, model) if model else None
+        kept = pairs.kept_threshold(self._catalogue, model) if model else None
         if model is None or kept is None:
             return None
         return kept if pairs.copy_threshold(self._settings, model) < kept else None

@@ -237,9 +237,9 @@ def test_threshold_below_what_was_sought_is_said(
 ):
     """With a threshold far lower than when photos were read, the answer lacks pairs and says so."""
     settings = Settings(library=built.library.folder)
-    pairs.lower_floor(built.catalogue, settings, built.model)
-    assert "not been looked for" not in twinlens("duplicates").stderr
+    pairs.lower_threshold(built.catalogue, settings, built.model)
+    assert "been looked for" not in twinlens("duplicates").stderr
     monkeypatch.setenv("TWINLENS_COPY_THRESHOLD", "0.3")
-    assert "copies below 0.36 have not been looked for. Run: twinlens scan" in (
+    assert "not all copies below 0.90 have been looked for. Run: twinlens scan" in (
         twinlens("duplicates").stderr
     )

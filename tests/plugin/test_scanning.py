@@ -79,12 +79,12 @@ def test_a_library_is_caught_up_when_duplicates_were_sought_too(built: Built):
     assert not caught_up(built.catalogue, settings)
     built.commit(photo)
     assert not caught_up(built.catalogue, settings)
+    pairs.lower_threshold(built.catalogue, settings, built.model)
     built.publish()
     assert caught_up(built.catalogue, settings)
-    pairs.lower_floor(built.catalogue, settings, built.model)
     lower = Settings(library=built.library.folder, copy_threshold=0.3)
     assert not caught_up(built.catalogue, lower)
-    assert pairs.lower_floor(built.catalogue, lower, built.model)
+    assert pairs.lower_threshold(built.catalogue, lower, built.model)
     assert not caught_up(built.catalogue, lower)
 
 

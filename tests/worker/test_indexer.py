@@ -108,6 +108,11 @@ def test_far_neighbours_are_kept_only_where_they_are_nearest(
     assert with_base == set(range(13 - pairs.LOOSE_NEIGHBOURS, 13))
     assert _index(catalogue, library, settings, model)
     assert catalogue.value("SELECT count(*) FROM unverified") == len(_pairs(catalogue))
+    lower = dataclasses.replace(settings, copy_threshold=model.copy_threshold - 0.2)
+    _index(catalogue, library, lower, model)
+    assert {a for a, b in _pairs(catalogue) if b == 13} == set(range(1, 13)), (
+        "from the threshold on, all"
+    )
 
 
 def test_replay_after_a_crash_finds_the_pairs_missed(

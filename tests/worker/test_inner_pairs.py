@@ -156,6 +156,25 @@ def test_what_the_wholes_find_is_found_whatever_inner_pictures_add(
     assert len(mine) == 5 + pairs.LOOSE_INNER_NEIGHBOURS
 
 
+def test_a_threshold_lowered_later_has_inner_pictures_compared_anew(
+    catalogue: Catalogue, library: Library, settings: Settings, model: Model, add: Adder
+):
+    """Though wholes are kept from a floor that is lower still; a pair that is known gets its best score."""
+    add((1, PHOTO, None))
+    add((2, OTHER_PAGE, near(PHOTO, 0.60, 5)))
+    add((3, near(PHOTO, 0.45, 9), near(PHOTO, 0.61, 6)))
+    indexed(catalogue, library, settings, model)
+    assert found(catalogue) == {(1, 3): pytest.approx(0.45, abs=CLOSE)}
+    lower = dataclasses.replace(settings, copy_threshold=0.5)
+    assert pairs.wanted_floor(lower, model) == pairs.wanted_floor(settings, model)
+    assert not pairs.are_complete(catalogue, lower, model)
+    indexed(catalogue, library, lower, model)
+    assert pairs.are_complete(catalogue, lower, model)
+    scores = found(catalogue)
+    assert scores[1, 2] == pytest.approx(0.60 - INNER_MARGIN, abs=CLOSE)
+    assert scores[1, 3] == pytest.approx(0.61 - INNER_MARGIN, abs=CLOSE)
+
+
 def test_flat_pictures_have_no_pairs(
     catalogue: Catalogue, library: Library, settings: Settings, model: Model, add: Adder
 ):

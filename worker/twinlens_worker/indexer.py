@@ -69,8 +69,9 @@ class Indexer:
         self._seeking: Iterator[seeking.Sought] | None = None
         self._inner: InnerVectors | None = None
         self._index = self._load_or_rebuild()
-        self._floor = self._lower_floor()
-        self._inner_floor = pairs.inner_floor(settings, model)
+        self._threshold = self._lower_threshold()
+        self._floor = pairs.floor(model, self._threshold)
+        self._inner_floor = pairs.inner_floor(model, self._threshold)
 
     @property
     def seq(self) -> int:
@@ -156,14 +157,11 @@ class Indexer:
             tunings.give_up(self._catalogue, self.model, damaged)
             return Space(self.model)
 
-    def _lower_floor(self) -> float:
-        """Return the score from which pairs are kept.
-
-        The lowest ever wanted: a higher threshold set later must not leave gaps below it.
-        """
-        if pairs.lower_floor(self._catalogue, self._settings, self.model):
+    def _lower_threshold(self) -> float:
+        """Return the copy threshold by which pairs are kept: the lowest ever wanted."""
+        if pairs.lower_threshold(self._catalogue, self._settings, self.model):
             log.info("the copy threshold is lower than before: looking for copies anew")
-        return pairs.kept_floor(self._catalogue, self.model) or 0.0
+        return pairs.lowest_threshold(self._catalogue, self._settings, self.model)
 
     def _sought(self) -> int:
         """Return the log number up to which pairs were sought."""
@@ -277,14 +275,16 @@ class Indexer:
     def _store_pairs(self, keys: Collection[int], found: Found, seq: int) -> None:
         if seq <= pairs.sought(self._catalogue, self.model):
             return
-        threshold = pairs.copy_threshold(self._settings, self.model)
         with self._catalogue.write_tx() as tx:
-            for (a, b), score in found.kept(keys, threshold):
+            for (a, b), score in found.kept(keys, self._threshold):
                 tx.execute(
                     "INSERT INTO pairs (model_id, a, b, score)"
                     " SELECT ?, ?, ?, ? WHERE EXISTS"
                     " (SELECT 1 FROM contents WHERE id = ? AND NOT flat) AND EXISTS"
-                    " (SELECT 1 FROM contents WHERE id = ? AND NOT flat) ON CONFLICT DO NOTHING",
+                    " (SELECT 1 FROM contents WHERE id = ? AND NOT flat)"
+                    # Sought anew from a lower floor, an inner picture may be nearer than the wholes.
+                    " ON CONFLICT DO UPDATE SET score = excluded.score"
+                    " WHERE excluded.score > score",
                     (self.model.id, a, b, score, a, b),
                 )
             pairs.set_sought(tx, self.model, seq)

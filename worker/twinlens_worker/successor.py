@@ -17,7 +17,7 @@ import numpy as np
 from usearch.index import Index
 
 from twinlens import pairs, snapshot, tunings, vectors
-from twinlens.catalogue import Catalogue, set_meta
+from twinlens.catalogue import Catalogue
 from twinlens.library import Library
 from twinlens.settings import Settings
 from twinlens.spaces import Space
@@ -70,10 +70,8 @@ class Successor(Indexer):
     def _choose_space(self) -> Space:
         return self._wanted
 
-    def _lower_floor(self) -> float:
-        wanted = pairs.wanted_floor(self._settings, self.model)
-        kept = pairs.kept_floor(self._catalogue, self.model)
-        return wanted if kept is None else min(wanted, kept)
+    def _lower_threshold(self) -> float:
+        return pairs.lowest_threshold(self._catalogue, self._settings, self.model)
 
     def _sought(self) -> int:
         return self._done_until
@@ -115,8 +113,7 @@ class Successor(Indexer):
         self._done_until = seq
 
     def _insert(self, found: Found, new: Collection[int]) -> None:
-        threshold = pairs.copy_threshold(self._settings, self.model)
-        kept = found.kept(new, threshold)
+        kept = found.kept(new, self._threshold)
         with self._catalogue.write_tx() as tx:
             tx.executemany(
                 "INSERT INTO pairs_next (model_id, a, b, score) VALUES (?, ?, ?, ?)"
@@ -142,7 +139,7 @@ class Successor(Indexer):
         )
         tx.execute("DELETE FROM pairs_next WHERE model_id = ?", (self.model.id,))
         pairs.set_sought(tx, self.model, self._seq)
-        set_meta(tx, f"pairs_floor:{self.model.id}", repr(self._floor))
+        pairs.set_kept_threshold(tx, self.model, self._threshold)
 
 
 def _as_words(space: Space) -> str:

@@ -193,6 +193,6 @@ def _remark_on(duplicates: Duplicates) -> None:
         )
     if duplicates.sought_from is not None:
         output.remark(
-            f"copies below {duplicates.sought_from:.2f} have not been looked for."
+            f"not all copies below {duplicates.sought_from:.2f} have been looked for."
             " Run: twinlens scan"
         )
