@@ -26,6 +26,9 @@ from twinlens_plugin.output import json_path, shown
 
 VERSION = 1
 
+PROGRAM = f"twinlens {__version__}"
+"""What plans are made by here."""
+
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _RELATION = re.compile(r"[a-z-]{1,40}")
 
@@ -85,6 +88,8 @@ class Plan:
     references: tuple[bytes, ...]
     """Folders from which nothing is removed."""
     groups: tuple[PlannedGroup, ...]
+    made_by: str = PROGRAM
+    """Program and version; empty where the plan does not say."""
 
 
 def new_plan(
@@ -154,7 +159,7 @@ def _lines(plan: Plan) -> Iterator[str]:
         "id": plan.id,
         "library": plan.library,
         "made_at": plan.made_at,
-        "made_by": f"twinlens {__version__}",
+        "made_by": plan.made_by,
         "references": paths_as_json([*plan.references]),
     }
     yield f'{json.dumps(head)[:-1]}, "groups": ['
@@ -190,6 +195,7 @@ def _plan_of(record: Mapping[str, Any], name: str) -> Plan:
             _text(record, "made_at"),
             tuple(paths_of(_list(record, "references"))),
             tuple(_groups_of(_list(record, "groups"))),
+            str(record.get("made_by") or ""),
         )
     except (_Wrong, KeyError, ValueError, TypeError, AttributeError) as error:
         raise PlanError(

@@ -16,14 +16,16 @@ import pytest
 
 from tests.plugin.acting import contents, plan_of, planned_group, state
 from tests.plugin.conftest import NOW, Built, Cli, Program
-from twinlens import ledger
+from twinlens import ledger, relations
 from twinlens.errors import ChangedError
 from twinlens.filestat import FileStat
+from twinlens.relations import Detail, Relation
 from twinlens.roots import MARKER_NAME, add_root
 from twinlens_plugin.acting import files
 from twinlens_plugin.acting.actions import Maker
 from twinlens_plugin.acting.dressing import Dress
 from twinlens_plugin.acting.linking import Link
+from twinlens_plugin.plans import PROGRAM
 
 needs_exiftool = pytest.mark.skipif(not shutil.which("exiftool"), reason="needs exiftool")
 
@@ -362,6 +364,58 @@ def test_what_was_decided_since_the_plan_counts(
     assert f"{shots['small']}: you decided since that it is to stay" in result.stderr
     assert shots["small"].exists()
     assert not shots["twin"].exists()
+
+
+def found(built: Built, one: Path, other: Path, kind: str) -> None:
+    """Store what a comparison finds of two photos."""
+    a, b = sorted((built.content_id(one), built.content_id(other)))
+    with built.catalogue.write_tx() as tx:
+        relations.store(tx, Relation(a, b, kind, 0.1, Detail(""), verifier=9))
+
+
+def test_what_was_found_out_since_the_plan_counts(
+    built: Built, shots: dict[str, Path], plan: Path, twinlens: Cli
+):
+    """After an upgrade the two were compared again, and are no duplicates: nothing goes for a guess."""
+    found(built, shots["best"], shots["small"], "copy")
+    assert "2 photos would go" in twinlens("apply", plan).stdout
+    found(built, shots["best"], shots["small"], "burst")
+    for options in ((), ("--yes",)):
+        result = twinlens("apply", plan, *options, code=1)
+        assert f"{shots['small']}: was compared again since" in result.stderr
+        assert shots["small"].exists()
+    assert not shots["twin"].exists(), "the same bytes are no guess"
+
+
+def test_what_a_person_said_stands_whatever_is_found(
+    built: Built, shots: dict[str, Path], plan: Path, twinlens: Cli
+):
+    """Two that are the same to somebody are the same."""
+    found(built, shots["best"], shots["small"], "similar")
+    twinlens("decide", shots["best"], shots["small"], "--same")
+    assert "2 photos would go" in twinlens("apply", plan).stdout
+
+
+def test_what_was_found_of_a_jpeg_counts_for_its_raw_file(built: Built, twinlens: Cli):
+    """RAW + JPEG are one photo: both stay, or, where any two files are a copy, both may go."""
+    kept = [built.photo(f"a/1.{form}", data=b"a" + form.encode()) for form in ("CR2", "JPG")]
+    spare = [built.photo(f"b/1.{form}", data=b"b" + form.encode()) for form in ("CR2", "JPG")]
+    file, _ = plan_of(built, planned_group("g", kept[0], *spare, kept=[kept[1]]))
+    found(built, kept[1], spare[1], "burst")
+    assert twinlens("apply", file, code=1).stderr.count("was compared again since") == 2
+    found(built, kept[0], spare[0], "copy")
+    assert "2 photos would go" in twinlens("apply", file).stdout
+
+
+def test_a_plan_of_another_version_is_said(plan: Path, twinlens: Cli):
+    """It is applied: its files are read again anyway. But this version may choose otherwise."""
+    assert "was made by" not in twinlens("apply", plan).stderr
+    text = plan.read_text()
+    assert PROGRAM in text
+    plan.write_text(text.replace(PROGRAM, "twinlens 0.0.9"))
+    result = twinlens("apply", plan)
+    assert f"{plan}: was made by twinlens 0.0.9, and this is {PROGRAM}" in result.stderr
+    assert "2 photos would go" in result.stdout
 
 
 def test_what_was_decided_of_a_jpeg_since_the_plan_counts_for_its_raw_file(

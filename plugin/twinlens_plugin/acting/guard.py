@@ -4,7 +4,7 @@
    symbolic link. 2. The one to go is below no reference folder. 3. Both are read whole, and are what
    the plan says. 4. They are two files: not one file by two paths, by two mounts, or by names that
    differ in case. 5. Nothing that the whole plan keeps is that file either. 6. Nobody decided since
-   that both are wanted.
+   that both are wanted. 7. Nor were the two compared again, and are no duplicates.
 """
 
 from __future__ import annotations
@@ -30,13 +30,19 @@ class Guard:
     """Decides for one plan what may be done."""
 
     def __init__(
-        self, plan: Plan, roots: Sequence[Root], decisions: Iterable[Decision] = ()
+        self,
+        plan: Plan,
+        roots: Sequence[Root],
+        decisions: Iterable[Decision] = (),
+        apart: Iterable[bytes] = (),
     ) -> None:
+        """``apart``: photos that were found to be no duplicates, as ``since.apart`` has it."""
         self._roots = roots
         self._references = {os.path.realpath(folder) for folder in plan.references}
         kept = [photo.path for group in plan.groups for photo in group.photos if not photo.remove]
         self._kept = _by_inode(kept)
         self._wanted = frozenset(_wanted_photos(plan, decisions))
+        self._apart = frozenset(apart)
 
     def root_of(self, path: bytes) -> Root:
         """Return the root that holds a path, which is there now. Raises SkippedError."""
@@ -61,6 +67,11 @@ class Guard:
         if photo.path in self._wanted:
             raise SkippedError(
                 f"{shown(photo.path)}: you decided since that it is to stay. Make a new plan."
+            )
+        if photo.path in self._apart:
+            raise SkippedError(
+                f"{shown(photo.path)}: was compared again since, and is no duplicate of the photo to keep."
+                " Make a new plan."
             )
         self._refuse_aliases(photo.path)
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from twinlens.catalogue import Catalogue
 from twinlens.roots import list_roots
 from twinlens_plugin import decisions, output
-from twinlens_plugin.acting import telling
+from twinlens_plugin.acting import since, telling
 from twinlens_plugin.acting.actions import Maker, Order
 from twinlens_plugin.acting.applying import Apply, DryRun, Outcome, done_before
 from twinlens_plugin.acting.guard import Guard
@@ -85,7 +85,8 @@ def _exiftool(order: Order) -> contextlib.AbstractContextManager[Exiftool | None
 
 
 def _guard(plan: Plan, catalogue: Catalogue) -> Guard:
-    return Guard(plan, list_roots(catalogue), decisions.every(catalogue))
+    said = list(decisions.every(catalogue))
+    return Guard(plan, list_roots(catalogue), said, since.apart(catalogue, plan.groups, said))
 
 
 def _recover(session: Session) -> None:

@@ -15,7 +15,7 @@ from twinlens_plugin.acting.actions import Action, Order
 from twinlens_plugin.acting.applying import folder_to_move_to
 from twinlens_plugin.errors import PlanError
 from twinlens_plugin.options import PATH, Command, Session, common
-from twinlens_plugin.plans import Plan, read_plan
+from twinlens_plugin.plans import PROGRAM, Plan, read_plan
 
 
 @click.command("apply", cls=Command)
@@ -51,7 +51,8 @@ def command(
     brings everything back.
 
     Both files are read again before each action; whatever changed since the plan is left alone and
-    said. Ctrl-C stops between two actions.
+    said, and so is what was compared again since (after an upgrade) and is no duplicate any more.
+    Ctrl-C stops between two actions.
 
     Example:
       twinlens duplicates --plan plan.json && twinlens apply plan.json
@@ -66,6 +67,7 @@ def command(
     read = read_plan(plan)
     with session.open_existing() if yes else session.open_to_read() as catalogue:
         _refuse_other_library(read, catalogue, plan)
+        _remark_on(read, plan)
         roots = list_roots(catalogue)
         order = Order(
             wanted,
@@ -85,4 +87,13 @@ def _refuse_other_library(plan: Plan, catalogue: Catalogue, file: Path) -> None:
         raise PlanError(
             f"{output.shown(os.fsencode(file))}: was made from another library."
             " Make a plan from this one: twinlens duplicates --plan FILE"
+        )
+
+
+def _remark_on(plan: Plan, file: Path) -> None:
+    """Say that a plan is of another twinlens: what to keep, and what is a copy, was decided by its rules."""
+    if plan.made_by not in ("", PROGRAM):
+        output.remark(
+            f"{output.shown(os.fsencode(file))}: was made by {plan.made_by}, and this is {PROGRAM}, which"
+            " may choose otherwise. To be sure, make a new plan: twinlens duplicates --plan FILE"
         )
