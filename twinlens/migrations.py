@@ -246,6 +246,15 @@ def m012_inner_vectors(db: Database) -> None:
     db.table("inner_vectors").create_index(["content_id", "model_id"], unique=True)
 
 
+def m013_model_parts(db: Database) -> None:
+    """What a model brings along for searching; see ``twinlens.parts``."""
+    db.execute(
+        "CREATE TABLE model_parts (model_id INTEGER NOT NULL REFERENCES models (id),"
+        " name TEXT NOT NULL, digest TEXT NOT NULL, data BLOB NOT NULL,"
+        " PRIMARY KEY (model_id, name)) STRICT"
+    )
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     m001_photos,
     m002_ledger,
@@ -258,5 +267,6 @@ MIGRATIONS: tuple[Migration, ...] = (
     m010_relations,
     m011_to_win,
     m012_inner_vectors,
+    m013_model_parts,
 )
 VERSION = len(MIGRATIONS)

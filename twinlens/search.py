@@ -5,12 +5,13 @@ So no answer is staler than the last commit.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from twinlens import snapshot, tunings, vectors
+from twinlens import parts, snapshot, tunings, vectors
 from twinlens.catalogue import Catalogue
 from twinlens.errors import SnapshotError, TuningError
 from twinlens.library import Library
@@ -78,8 +79,11 @@ class Searcher:
         self._index: Index | None = None
         self.problem: str | None = None
         self._space = Space(model)
+        self._looks: Callable[[Vector], Vector] = vectors.project
         seq = 0
         try:
+            if (looks := parts.looks(catalogue, model)) is not None:
+                self._looks = looks.of
             self._space = tunings.serving(catalogue, model)
             folder = snapshot.snapshot_folder(library.index, self._space)
             manifest, index = snapshot.open_snapshot(folder, self._space, view=True)
@@ -101,31 +105,31 @@ class Searcher:
         score is that of pairs: see ``Space.scores``.
         """
         queries = self._space.queries(np.atleast_2d(query))
-        return _best([*self._by_whole(queries, k), *self._by_inner(queries, k)], k)
+        wholes = [
+            Hit(hit.content_id, score - margin)
+            for asked, margin in zip(queries, _margins(queries), strict=True)
+            for hit, score in self._scored(self._nearest(asked, k))
+        ]
+        return _best([*wholes, *self._by_inner(queries, k)], k)
 
     def alike(self, query: Vector, k: int) -> list[Hit]:
         """Return the ``k`` contents that look most like a photo, best first.
 
-        ``query`` is as for ``search``. The score is the cosine of the model's own vectors, tuned or
-        not. A tuning weighs a photo by how crowded its surroundings are, which tells copies from
-        look-alikes but puts look-alikes in a poor order (NDCG@10 .45 against .66 untuned,
-        ``benchmarks.quality``, similar): its index is asked for candidates without those weights.
+        ``query`` is as for ``search``. The score is the cosine of the model's looks (``twinlens.looks``),
+        or of its vectors where it brings none, tuned or not. A tuning weighs a photo by how crowded its
+        surroundings are, which tells copies from look-alikes but puts look-alikes in a poor order: its
+        index is asked for candidates without those weights.
         """
-        if self._space.tuning is None:
-            return self.search(query, k)
         raw = np.atleast_2d(query)
         wanted = max(CANDIDATES * k, LEAST_CANDIDATES) if k > 0 else 0
-        hits = self._by_whole(self._space.looks(raw), wanted)
-        wholes = self._by_cosine(raw, list({hit.content_id: None for hit in hits}))
-        return _best([*wholes, *self._inner_by_cosine(raw, k)], k)
+        hits = [hit for asked in self._space.looks(raw) for hit in self._nearest(asked, wanted)]
+        wholes = self._by_looks(raw, list({hit.content_id: None for hit in hits}))
+        return _best([*wholes, *self._inner_by_looks(raw, k)], k)
 
-    def _by_whole(self, queries: Vector, k: int) -> list[Hit]:
-        """Return the nearest wholes to each query (V, dimension), the margin taken where it is due."""
-        return [
-            Hit(hit.content_id, hit.score - margin)
-            for asked, margin in zip(queries, _margins(queries), strict=True)
-            for hit in self._nearest(asked, k)
-        ]
+    def _scored(self, nearest: list[Hit]) -> Iterator[tuple[Hit, float]]:
+        """Yield hits of ``_nearest`` with their scores."""
+        products = np.array([hit.score for hit in nearest], np.float32)
+        return zip(nearest, self._space.scores(products).tolist(), strict=True)
 
     def _by_inner(self, queries: Vector, k: int) -> list[Hit]:
         """Return the nearest inner pictures to queries (V, dimension), the margin taken."""
@@ -135,16 +139,16 @@ class Searcher:
         products = (inner.entries @ queries.T).max(axis=1)
         return _best_of(inner.ids, self._space.scores(products) - np.float32(INNER_MARGIN), k)
 
-    def _inner_by_cosine(self, raw: Vector, k: int) -> list[Hit]:
+    def _inner_by_looks(self, raw: Vector, k: int) -> list[Hit]:
         _, inner = self._current()
         if k < 1 or not inner.ids:
             return []
-        cosines = (vectors.project(inner.raw) @ vectors.project(raw).T).max(axis=1)
+        cosines = (self._looks(inner.raw) @ self._looks(raw).T).max(axis=1)
         return _best_of(inner.ids, cosines - np.float32(INNER_MARGIN), k)
 
-    def _by_cosine(self, raw: Vector, contents: list[int]) -> list[Hit]:
-        """Score the wholes of contents by the model's raw vectors (V, D), the margin taken where due."""
-        units, margins = vectors.project(raw).T, _margins(raw)
+    def _by_looks(self, raw: Vector, contents: list[int]) -> list[Hit]:
+        """Score the wholes of contents by looks like raw vectors (V, D), the margin taken where due."""
+        units, margins = self._looks(raw).T, _margins(raw)
         hits: list[Hit] = []
         for start in range(0, len(contents), 500):
             some = contents[start : start + 500]
@@ -154,12 +158,15 @@ class Searcher:
                 (self._model.id, *some),
             )
             matrix = vectors.stack([row["vector"] for row in rows], self._model.dimension)
-            cosines = (vectors.project(matrix) @ units - margins).max(axis=1).tolist()
+            cosines = (self._looks(matrix) @ units - margins).max(axis=1).tolist()
             hits += map(Hit, [row["content_id"] for row in rows], cosines)
         return hits
 
     def _nearest(self, asked: Vector, k: int) -> list[Hit]:
-        """Return the ``k`` entries of snapshot and tail nearest to a query of the space."""
+        """Return the ``k`` entries of snapshot and tail nearest to a query of the space.
+
+        In place of a score each has its inner product with the query: of looks there is no score.
+        """
         if k < 1:
             return []
         tail, _ = self._current()
@@ -203,8 +210,7 @@ class Searcher:
     def _search_tail(self, tail: _Tail, query: Vector, k: int) -> list[Hit]:
         if not tail.ids:
             return []
-        scores = self._space.scores(tail.matrix @ query)
-        return _best_of(tail.ids, scores, k)
+        return _best_of(tail.ids, tail.matrix @ query, k)
 
     def _search_snapshot(self, tail: _Tail, query: Vector, k: int) -> list[Hit]:
         index = self._index
@@ -215,9 +221,8 @@ class Searcher:
         overridden = int(np.count_nonzero(index.contains(touched))) if len(touched) else 0
         wanted = min(len(index), k + overridden)
         matches = index.search(query, wanted, exact=len(index) <= EXACT_BELOW)
-        scores = self._space.scores(1 - matches.distances)
-        pairs = zip(matches.keys.tolist(), scores.tolist(), strict=True)
-        return [Hit(key, score) for key, score in pairs if key not in tail.touched]
+        pairs = zip(matches.keys.tolist(), (1 - matches.distances).tolist(), strict=True)
+        return [Hit(key, product) for key, product in pairs if key not in tail.touched]
 
 
 def _margins(queries: Vector) -> list[float]:

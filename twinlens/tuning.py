@@ -181,13 +181,19 @@ class Tuning:
 
 
 def fit(
-    vectors: Vector, copy_threshold: float, *, photos: int | None = None, seed: int = 0
+    vectors: Vector,
+    copy_threshold: float,
+    *,
+    photos: int | None = None,
+    seed: int = 0,
+    whiten: bool = True,
 ) -> Tuning:
     """Fit a tuning to raw vectors of shape (N, D) of a library's photos.
 
     More than SAMPLE of them are of no use; ``photos`` says how many there are in all. From a cosine
-    of ``copy_threshold`` the model calls two photos copies. Raises TuningError where there are fewer
-    than LEAST unlike photos, or where those are all equally far apart.
+    of ``copy_threshold`` the model calls two photos copies. Without ``whiten`` the axes stay as they
+    are. Raises TuningError where there are fewer than LEAST unlike photos, or where those are all
+    equally far apart.
     """
     if not 0 < copy_threshold < 1:
         raise TuningError(f"a copy threshold of {copy_threshold} leaves nothing to tune.")
@@ -199,15 +205,33 @@ def fit(
             f"{len(unlike)} unlike photos are too few to tune on: {LEAST} are needed."
             " Scan more photos first."
         )
-    centre, axes = _whitening(np.concatenate([unlike, sample[2 * LANDMARKS :]]))
+    seen = np.concatenate([unlike, sample[2 * LANDMARKS :]])
+    centre, axes = _whitening(seen) if whiten else _unchanged(seen.shape[1])
     # Rounded as they will be stored, so that what was fitted is what will be read.
     landmarks = _f32(project((unlike - centre) @ axes).astype(np.float16))
+    return levelled(centre, axes, landmarks, photos or len(vectors))
+
+
+def around(landmarks: Vector, photos: int) -> Tuning:
+    """Return a tuning of given landmarks (M, D), unit vectors of unlike photos, in the axes as they are."""
+    return levelled(*_unchanged(landmarks.shape[1]), landmarks, photos)
+
+
+def levelled(centre: Vector, axes: Vector, landmarks: Vector, photos: int) -> Tuning:
+    """Return the tuning of these axes and landmarks, its levels measured between the landmarks.
+
+    Raises TuningError where those are all equally far apart.
+    """
     near = _nearness(landmarks, landmarks)
     nearest = min(float(np.quantile(near, DENSEST)), 0.99)
     edge, typical = _levels(landmarks, _scales(near, nearest))
     if edge >= 0.95 * typical:
         raise TuningError("all photos are equally far apart: there is nothing to tune.")
-    return Tuning(centre, axes, landmarks, nearest, edge, typical, photos or len(vectors))
+    return Tuning(centre, axes, landmarks, nearest, edge, typical, photos)
+
+
+def _unchanged(dimension: int) -> tuple[Vector, Vector]:
+    return np.zeros(dimension, np.float32), np.eye(dimension, dtype=np.float32)
 
 
 def _unlike(units: Vector, apart: float) -> Vector:

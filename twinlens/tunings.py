@@ -10,6 +10,7 @@ import sqlite3
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from twinlens import parts
 from twinlens.catalogue import Catalogue, set_meta
 from twinlens.errors import TuningError
 from twinlens.models import Model
@@ -29,7 +30,8 @@ GROWTH = 2
 nearly as well on the other half, and all refits together cost no more than the last one twice."""
 
 OFF = 0
-"""In place of a tuning's number: none."""
+"""In place of a tuning's number: none of the library's own. The model's own space then holds: that of
+its background where it brings one (``twinlens.parts``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +128,11 @@ def set_serving(tx: sqlite3.Connection, space: Space) -> None:
 def give_up(catalogue: Catalogue, model: Model, tuning_id: int) -> None:
     """Forget a damaged tuning: it is wanted no more, and if it served, the model's own space does.
 
-    Then pairs are sought anew. It is fitted anew by itself where that is not switched off.
+    Then pairs are sought anew. It is fitted anew by itself where that is not switched off. OFF: the
+    model's own background is what is damaged.
     """
+    if tuning_id == OFF:
+        parts.drop_background(catalogue, model)
     with catalogue.write_tx() as tx:
         for role in ("serving", "wanted"):
             tx.execute(
@@ -145,7 +150,7 @@ def give_up(catalogue: Catalogue, model: Model, tuning_id: int) -> None:
 
 def _space(catalogue: Catalogue, model: Model, tuning_id: int) -> Space:
     if tuning_id == OFF:
-        return Space(model)
+        return Space(model, parts.background(catalogue, model))
     row = catalogue.row("SELECT tuning, digest FROM tunings WHERE id = ?", (tuning_id,))
     if row is None:
         raise TuningError(f"tuning {tuning_id} is missing. Fit it anew: twinlens model tune")

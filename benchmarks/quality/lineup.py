@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from benchmarks.quality import methods, peers
+from benchmarks.quality import methods, own, peers
 from benchmarks.quality.methods import Method
+from benchmarks.quality.own import Own
 from benchmarks.quality.peers import Peer
+from twinlens_worker.models import registry
+from twinlens_worker.models.descriptor import describe
 
 TEACHER: Final = Path("teacher", "mobilenet_v2_imagenet.safetensors")
 WHOLE: Final = ", whole pictures"
@@ -47,26 +50,20 @@ class Lineup:
 
 
 def of_models(models: Sequence[Model]) -> Lineup:
-    """Return each model as twinlens uses it, plain and tuned, then describing whole pictures only.
-
-    The latter plain, tuned, with turns, and whitened. Raises ModelError where one is unusable.
-    """
+    """Return the rows of each model. Raises ModelError where one is unusable."""
     found: list[Peer] = []
     ways: list[Method] = []
     for model in models:
         peer = peers.network(f"{model.label}{WHOLE}", model.name, model.weights)
         both, turns = peers.with_inner(model.label, peer), peers.turned(peer)
         found += [both, peer, turns]
-        ways += [
-            methods.with_inner(both),
-            methods.with_tuning_and_inner(both),
-            methods.plain(peer),
-            methods.with_turns(peer, turns),
-            methods.with_tuning(peer),
-            methods.with_tuning_and_turns(peer, turns),
-            methods.with_whitening(peer),
-        ]
+        ways += [*own.rows(_own(model), peer, both, turns), methods.with_whitening(peer)]
     return Lineup(tuple(found), tuple(ways))
+
+
+def _own(model: Model) -> Own:
+    info = describe(model.name, weights=model.weights)
+    return Own.of(info.copy_threshold, info.dimension, registry.parts(model.name, model.weights))
 
 
 def of_everyone(data: Path) -> Lineup:
@@ -74,6 +71,7 @@ def of_everyone(data: Path) -> Lineup:
     ours = of_models([Model("pocket")])
     pretrained = Model(MOBILENET, data / TEACHER)
     teacher = peers.network(pretrained.label, pretrained.name, pretrained.weights)
+    known = _own(pretrained)
     others = (peers.RANDOM, *peers.HASHES, peers.THUMBNAIL)
     return Lineup(
         (*ours.peers, teacher, *others),
@@ -81,7 +79,7 @@ def of_everyone(data: Path) -> Lineup:
             *ours.methods,
             methods.plain(teacher),
             methods.with_whitening(teacher),
-            methods.with_tuning(teacher),
+            known.method(teacher, known.tuned, f"{teacher.name}, tuned"),
             *(methods.plain(Peer(peer.name, peer.make)) for peer in others),
         ),
     )

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from benchmarks.quality.peers import PICTURES, TURNS, Peer, Vectors
 from training import whitening
-from twinlens import tuning
 from twinlens.views import INNER_MARGIN
 
 WHITENED: Final = 256
@@ -33,6 +32,8 @@ class Method:
     threshold: float | None = None
     """The similarity from which on this method calls two photos copies itself."""
     queries: Peer | None = None
+    alike: Compare | None = None
+    """How photos are compared where like things are sought; None: as for copies."""
 
     @property
     def asking(self) -> Peer:
@@ -79,56 +80,3 @@ def plain(peer: Peer) -> Method:
 def with_whitening(peer: Peer) -> Method:
     """Whitening moves all similarities: the peer's own threshold says nothing there."""
     return Method(f"{peer.name}, whitened", peer, whitened)
-
-
-def with_turns(peer: Peer, turns: Peer) -> Method:
-    """Return a peer searched with the query's quarter turns."""
-    return Method(f"{peer.name}, with turns", peer, best_turn, peer.threshold, turns)
-
-
-def with_inner(both: Peer) -> Method:
-    """Return a peer that describes inner pictures too."""
-    return Method(both.name, both, best_picture, both.threshold)
-
-
-@dataclass(frozen=True, slots=True)
-class Tuned:
-    """Compare as a library that `twinlens model tune` was run on: fitted on the references alone."""
-
-    threshold: float
-    views: Callable[[Vectors, Vectors, Compare], Similarity] | None = None
-    """How several vectors of a photo are compared: `best_turn`, `best_picture`."""
-
-    def __call__(self, queries: Vectors, references: Vectors) -> Similarity:
-        """Return tuned scores."""
-        pictures = PICTURES if self.views is best_picture else 1
-        fitted = tuning.fit(np.split(references, pictures, axis=1)[0], self.threshold)
-
-        def compare(asked: Vectors, held: Vectors) -> Similarity:
-            return np.asarray(1 + fitted.queries(asked) @ fitted.entries(held).T, np.float32)
-
-        return (
-            self.views(queries, references, compare) if self.views else compare(queries, references)
-        )
-
-
-def with_tuning(peer: Peer) -> Method:
-    """Return a peer tuned on the library: the threshold keeps its number."""
-    return Method(f"{peer.name}, tuned", peer, Tuned(_threshold(peer)), peer.threshold)
-
-
-def with_tuning_and_turns(peer: Peer, turns: Peer) -> Method:
-    """Return both."""
-    compare = Tuned(_threshold(peer), best_turn)
-    return Method(f"{peer.name}, tuned and with turns", peer, compare, peer.threshold, turns)
-
-
-def with_tuning_and_inner(both: Peer) -> Method:
-    """Return a peer that describes inner pictures too, tuned on the library."""
-    compare = Tuned(_threshold(both), best_picture)
-    return Method(f"{both.name}, tuned", both, compare, both.threshold)
-
-
-def _threshold(peer: Peer) -> float:
-    assert peer.threshold is not None
-    return peer.threshold

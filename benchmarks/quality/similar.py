@@ -55,7 +55,7 @@ def build(data: Path, size: Size) -> Task:
 def score(task: Task, method: Method, store: Store) -> Similar:
     """Ask about every photo with one method."""
     rows = store.of(method.peer.name, task.photos)
-    return judge(method.compare(rows, rows), task.classes)
+    return judge((method.alike or method.compare)(rows, rows), task.classes)
 
 
 def judge(similarity: Similarity, classes: tuple[str, ...]) -> Similar:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import torch
 
-from training import calibrate, whitening
+from training import calibrate, parts, whitening
 from training.checkpoint import RunFolder
 from training.photos import PhotoSet, load
 from training.procedural import generate
@@ -17,7 +17,7 @@ from training.trainer import MEAN, STD
 from twinlens_worker.models import pocket_file
 from twinlens_worker.models.pocket import PocketNet
 
-VERSION: Final = "3"
+VERSION: Final = "4"
 INPUT_SIZE: Final = 160
 """Side of the photos that the network is to see, a step larger than its last training views: objects
 look larger in cut views than in whole photos (Touvron et al., 2019)."""
@@ -48,6 +48,7 @@ def export(state: dict[str, Any], data: Path | None, out: Path, side: int = INPU
     whitening.fold_into(network, trained, side)
     found = calibrate.calibrate(network, held_out, side, seed)
     print(f"step {state['step']}: {found}")
+    brought = parts.fit(network, trained, side, found.threshold)
     header = pocket_file.PocketHeader(
         version=VERSION,
         dimension=network.shape.dimension,
@@ -58,8 +59,9 @@ def export(state: dict[str, Any], data: Path | None, out: Path, side: int = INPU
         channels=network.shape.channels,
         blocks=network.shape.blocks,
         training_commit=_commit(),
+        background=brought.levels(),
     )
-    pocket_file.write(out, network, header)
+    pocket_file.write(out, network, header, brought.tensors())
 
 
 def pictures(data: Path | None, seed: int) -> PhotoSet:

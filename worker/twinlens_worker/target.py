@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from twinlens import parts
 from twinlens.catalogue import Catalogue
 from twinlens.errors import ModelError
 from twinlens.messages import ModelRef
@@ -18,8 +19,17 @@ def ensure_target(catalogue: Catalogue, settings: Settings) -> Model:
     """Return the target model; the bundled one where none was chosen.
 
     New bundled weights (an upgrade) become the target, and photos are embedded again. A weights
-    file of the user's own that changed is refused: the vectors would no longer compare.
+    file of the user's own that changed is refused: the vectors would no longer compare. What the model
+    brings along for searching is in the catalogue then.
     """
+    target = _target(catalogue, settings)
+    if not parts.are_kept(catalogue, target):
+        path = find_weights(settings, ref(target), target)
+        parts.keep(catalogue, target, registry.parts(target.name, path))
+    return target
+
+
+def _target(catalogue: Catalogue, settings: Settings) -> Model:
     target = get_model(catalogue, "target")
     if target is None:
         return make_target(catalogue, describe(DEFAULT_MODEL))

@@ -10,12 +10,16 @@ from twinlens_worker.models.errors import WeightsMismatchError
 from twinlens_worker.models.info import DescriptorInfo
 
 if TYPE_CHECKING:
-    from torch import nn
+    from collections.abc import Mapping
+
+    from torch import Tensor, nn
 
     from twinlens_worker.models.pocket import PocketNet, PocketShape
 
 BUNDLED: Final = Path(__file__).with_name("pocket.safetensors")
 FORMAT: Final = "twinlens-pocket-2"
+PART: Final = "part."
+"""Before the names of tensors that are not the network's, see `pocket_parts`."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,8 @@ class PocketHeader:
     training_commit: str
     """The commit of this repository whose `worker/training` made the weights."""
     licence: str = "Apache-2.0"
+    background: tuple[float, ...] = ()
+    """Levels of its background, see `pocket_parts`; empty where the file brings no parts."""
 
 
 def read_header(path: Path) -> PocketHeader:
@@ -53,13 +59,22 @@ def read_header(path: Path) -> PocketHeader:
         ) from error
 
 
-def write(path: Path, network: "PocketNet", header: PocketHeader) -> None:
-    """Write a folded network as f16: half the bytes, and cosines that differ by less than 0.001."""
+def write(
+    path: Path,
+    network: "PocketNet",
+    header: PocketHeader,
+    parts: "Mapping[str, Tensor] | None" = None,
+) -> None:
+    """Write a folded network as f16: half the bytes, and cosines that differ by less than 0.001.
+
+    ``parts`` are the tensors of `pocket_parts`, written as they are.
+    """
     from dataclasses import asdict
 
     from safetensors.torch import save_file
 
     state = {name: tensor.half().contiguous() for name, tensor in network.state_dict().items()}
+    state |= parts or {}
     metadata = {"format": FORMAT, "twinlens": json.dumps(asdict(header), sort_keys=True)}
     temporary = path.with_suffix(".tmp")
     save_file(state, temporary, metadata)
@@ -89,7 +104,9 @@ def load(name: str, path: Path | None) -> "tuple[DescriptorInfo, nn.Module]":
     from twinlens_worker.models.pocket import PocketNet
 
     path = path or BUNDLED
-    state = weights.read_state(path)
+    state = {
+        key: tensor for key, tensor in weights.read_state(path).items() if not key.startswith(PART)
+    }
     header = read_header(path)
     network = PocketNet(shape_of(header), folded=True)
     weights.load_into(network, state, path, name)

@@ -67,3 +67,15 @@ def weights_digest(name: str, path: Path | None) -> str:
 
         return official.digest(name)
     return family(name).describe(name, None).digest
+
+
+def parts(name: str, path: Path | None) -> dict[str, bytes]:
+    """Return what a descriptor brings along for searching, stored as `twinlens.parts` keeps it.
+
+    Raises ModelError where its weights cannot be read.
+    """
+    if name != BUNDLED:
+        return {}
+    from twinlens_worker.models import pocket_parts
+
+    return pocket_parts.stored(path)
