@@ -74,6 +74,16 @@ class Space:
 
         return np.asarray(np.minimum(products, 1), np.float32)
 
+    def cosines(self, products: NDArray[Any], asked: NDArray[Any], held: NDArray[Any]) -> Vector:
+        """Return the cosine similarities, whatever the scales, of inner products of queries and entries.
+
+        ``asked`` and ``held`` are the last numbers of the queries and of the entries: tuned, these are
+        [g x, -g] and [h y, h] of unit vectors x and y, and the product is -g h (1 - x.y).
+        """
+        import numpy as np
+
+        return np.asarray(1 - products / (asked * held) if self.tuning else products, np.float32)
+
     def product(self, score: float) -> float:
         """Return the inner product that has this score."""
         if self.tuning:

@@ -202,7 +202,7 @@ def test_a_page_that_is_gone_is_no_pair_any_more(
         pass
     assert found(catalogue) == {}
     known = indexer._inner_vectors()
-    assert list(known.near(np.array([9]), PHOTO[None], 0.5, 9)) == []
+    assert list(known.near(indexer._reaches.inner, np.array([9]), PHOTO[None], 9)) == []
     add((4, PAGE, PHOTO))  # and come back
     while indexer.catch_up():
         pass

@@ -11,9 +11,10 @@ import logging
 import sqlite3
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from twinlens import pairs, snapshot, tunings, vectors
 from twinlens.catalogue import Catalogue
@@ -23,9 +24,9 @@ from twinlens.models import Model
 from twinlens.settings import Settings
 from twinlens.spaces import Space
 from twinlens.vectors import Vector
-from twinlens.views import INNER_MARGIN
 from twinlens_worker import seeking
 from twinlens_worker.inner_pairs import Found, Ids, InnerVectors, Scores, add, stacked
+from twinlens_worker.reach import Reach, Reaches
 
 if TYPE_CHECKING:
     from usearch.index import Index
@@ -70,8 +71,7 @@ class Indexer:
         self._inner: InnerVectors | None = None
         self._index = self._load_or_rebuild()
         self._threshold = self._lower_threshold()
-        self._floor = pairs.floor(model, self._threshold)
-        self._inner_floor = pairs.inner_floor(model, self._threshold)
+        self._reaches = Reaches.by(self.space, self._threshold)
 
     @property
     def seq(self) -> int:
@@ -116,13 +116,7 @@ class Indexer:
             if not seeking.is_worth_it(self._catalogue, self.space, after=after, until=self._seq):
                 return 0
             self._seeking = seeking.seek(
-                self._catalogue,
-                self.space,
-                self._floor,
-                self._inner_floor,
-                most=NEIGHBOURS,
-                after=after,
-                until=self._seq,
+                self._catalogue, self._reaches, most=NEIGHBOURS, after=after, until=self._seq
             )
         part = next(self._seeking, None)
         if part is None:
@@ -241,11 +235,11 @@ class Indexer:
         known = self._inner_vectors()
         known.replace(contents, inner_keys, inner_raw)
         queries, inner_queries = self.space.queries(raw), self.space.queries(inner_raw)
-        floor = self._inner_floor
-        scores = self._ask_index(inner_keys, inner_queries, floor, INNER_MARGIN)
+        reach = self._reaches.inner
+        scores = self._ask_index(reach, inner_keys, inner_queries)
         for ids, asked in ((keys, queries), (inner_keys, inner_queries)):
-            add(scores, known.near(ids, asked, floor, NEIGHBOURS))
-        return Found(self._ask_index(keys, queries, self._floor), scores)
+            add(scores, known.near(reach, ids, asked, NEIGHBOURS))
+        return Found(self._ask_index(self._reaches.whole, keys, queries), scores)
 
     def _inner_vectors(self) -> InnerVectors:
         if self._inner is None:
@@ -253,8 +247,8 @@ class Indexer:
             self._inner.load(self._catalogue, self._index)
         return self._inner
 
-    def _ask_index(self, keys: Ids, queries: Vector, floor: float, margin: float = 0.0) -> Scores:
-        """Return pairs by queries (N, dimension) and the index, from ``floor`` on, ``margin`` taken off."""
+    def _ask_index(self, reach: Reach, keys: Ids, queries: Vector) -> Scores:
+        """Return pairs of contents, asked with ``queries`` (N, dimension), and of those in the index."""
         from usearch.index import Matches
 
         scores: Scores = {}
@@ -265,12 +259,19 @@ class Indexer:
         matches = self._index.search(queries, count, exact=exact)
         # USearch answers a batch of one as if it were none.
         each = [matches] if isinstance(matches, Matches) else list(matches)
-        for key, found in zip(keys.tolist(), each, strict=True):
-            reached = self.space.scores(1 - found.distances) - np.float32(margin)
-            near = reached >= floor
-            others = zip(found.keys[near].tolist(), reached[near].tolist(), strict=True)
-            add(scores, ((key, other, score) for other, score in others))
+        for key, query, found in zip(keys.tolist(), queries, each, strict=True):
+            products = 1 - found.distances
+            near = products >= reach.product
+            others, products = found.keys[near], products[near]
+            within, reached = reach.of(products, query[-1], self._last_numbers(others))
+            ends = zip(others[within].tolist(), reached.tolist(), strict=True)
+            add(scores, ((key, other, score) for other, score in ends))
         return scores
+
+    def _last_numbers(self, keys: NDArray[np.uint64]) -> Vector:
+        """Return the last numbers of entries of the index; 1 µs each."""
+        entries = cast("tuple[Vector, ...]", self._index.get(keys))
+        return np.fromiter((entry[-1] for entry in entries), np.float32, len(keys))
 
     def _store_pairs(self, keys: Collection[int], found: Found, seq: int) -> None:
         if seq <= pairs.sought(self._catalogue, self.model):

@@ -19,7 +19,7 @@ from twinlens.catalogue import Catalogue
 from twinlens.models import Model
 from twinlens.spaces import Space
 from twinlens.vectors import Vector
-from twinlens.views import INNER_MARGIN
+from twinlens_worker.reach import Reach
 
 if TYPE_CHECKING:
     from usearch.index import Index
@@ -86,9 +86,9 @@ class InnerVectors:
         self._ids = np.concatenate([self._ids[stay], ids])
         self._entries = np.concatenate([self._entries[stay], self._space.entries(raw)])
 
-    def near(self, ids: Ids, queries: Vector, floor: float, most: int) -> Nearest:
+    def near(self, reach: Reach, ids: Ids, queries: Vector, most: int) -> Nearest:
         """Yield the pairs of contents, asked with ``queries`` (N, dimension), by these vectors."""
-        return nearest(self._space, ids, queries, self._ids, self._entries, floor, most)
+        return nearest(reach, ids, queries, self._ids, self._entries, most)
 
 
 def read_inner(catalogue: Catalogue, model: Model) -> tuple[Ids, Vector]:
@@ -107,27 +107,22 @@ def stacked(rows: Sequence[Any], dimension: int) -> tuple[Ids, Vector]:
 
 
 def nearest(
-    space: Space,
-    asked: Ids,
-    queries: Vector,
-    ids: Ids,
-    entries: Entries,
-    floor: float,
-    most: int,
+    reach: Reach, asked: Ids, queries: Vector, ids: Ids, entries: Entries, most: int
 ) -> Nearest:
     """Yield pairs of contents by queries (N, dimension) and entries (M, dimension), the margin taken.
 
-    Of each content that is asked about the ``most`` nearest, from score ``floor`` on.
+    Of each content that is asked about those within reach among the ``most`` nearest.
     """
     if len(asked) == 0:
         return
-    least = space.product(floor + INNER_MARGIN)
     for start in range(0, len(ids), CHUNK):
         part = ids[start : start + CHUNK]
-        products = queries @ entries[start : start + CHUNK].astype(np.float32, copy=False).T
-        rows, places = _best(products, least, most)
-        reached = space.scores(products[rows, places]) - np.float32(INNER_MARGIN)
-        yield from zip(asked[rows].tolist(), part[places].tolist(), reached.tolist(), strict=True)
+        held = entries[start : start + CHUNK].astype(np.float32, copy=False)
+        products = queries @ held.T
+        rows, places = _best(products, reach.product, most)
+        within, scores = reach.of(products[rows, places], queries[rows, -1], held[places, -1])
+        ends = asked[rows[within]].tolist(), part[places[within]].tolist()
+        yield from zip(*ends, scores.tolist(), strict=True)
 
 
 def add(scores: Scores, found: Iterable[tuple[int, int, float]]) -> None:

@@ -17,6 +17,7 @@ from twinlens.spaces import Space
 from twinlens.vectors import Vector
 from twinlens_worker.all_pairs import Near, Vectors, all_pairs
 from twinlens_worker.inner_pairs import Found, Ids, Scores, add, nearest, read_inner
+from twinlens_worker.reach import Reach, Reaches
 
 MANY = 5_000
 """Contents from which all are compared with all at once. To compare one content with 100,000 others
@@ -52,37 +53,52 @@ class Stock:
     inner_queries: Vector
     """(M, D)."""
 
+    @property
+    def asked(self) -> Vectors:
+        """What the contents are asked about with (N, D)."""
+        return self.entries if self.queries is None else self.queries
+
     def find(
-        self, space: Space, floor: float, inner_floor: float, *, most: int, start: int = 0
+        self, reaches: Reaches, *, most: int, start: int = 0
     ) -> Iterator[tuple[int, int, Found]]:
         """Yield ``(first, end, found)``: the pairs of a stretch with each other and with earlier ones.
 
-        From ``start`` on, of each the ``most`` nearest earlier ones of score ``floor`` at least, or
-        ``inner_floor`` where an inner picture is part of it.
+        From ``start`` on, of each those within reach among the ``most`` nearest earlier ones.
         """
         first = start
         for end, near in all_pairs(
-            self.entries, space.product(floor), most=most, queries=self.queries, start=start
+            self.entries, reaches.whole.product, most=most, queries=self.queries, start=start
         ):
             if end > first:
-                inner = self._by_inner(space, inner_floor, most, first, end)
-                yield first, end, Found(by_content(near, self.ids, space), inner)
+                whole = self._by_whole(reaches.whole, near)
+                yield first, end, Found(whole, self._by_inner(reaches.inner, most, first, end))
                 first = end
 
-    def _by_inner(self, space: Space, floor: float, most: int, first: int, end: int) -> Scores:
+    def _by_whole(self, reach: Reach, near: Near) -> Scores:
+        """Return found pairs of rows as pairs of contents."""
+        asked, held = (
+            side[rows, -1].astype(np.float32)
+            for side, rows in ((self.asked, near.rows), (self.entries, near.others))
+        )
+        within, reached = reach.of(near.scores, asked, held)
+        ends = self.ids[near.rows[within]].tolist(), self.ids[near.others[within]].tolist()
+        scores: Scores = {}
+        add(scores, zip(*ends, reached.tolist(), strict=True))
+        return scores
+
+    def _by_inner(self, reach: Reach, most: int, first: int, end: int) -> Scores:
         """Return the pairs of a stretch by the inner pictures of one or both."""
-        asked = self.entries if self.queries is None else self.queries
         begin, stop = np.searchsorted(self.inner, (first, end))
         owners = self.ids[self.inner[:stop]]
         mine, queries = owners[begin:], self.inner_queries[begin:stop]
         scores: Scores = {}
         for ids, of_these, others, entries in (
-            (self.ids[first:end], asked[first:end], owners, self.inner_entries[:stop]),
+            (self.ids[first:end], self.asked[first:end], owners, self.inner_entries[:stop]),
             (mine, queries, owners, self.inner_entries[:stop]),
             (mine, queries, self.ids[:end], self.entries[:end]),
         ):
             wide = of_these.astype(np.float32, copy=False)
-            add(scores, nearest(space, ids, wide, others, entries, floor, most))
+            add(scores, nearest(reach, ids, wide, others, entries, most))
         return scores
 
 
@@ -98,33 +114,18 @@ def is_worth_it(catalogue: Catalogue, space: Space, *, after: int, until: int) -
 
 
 def seek(
-    catalogue: Catalogue,
-    space: Space,
-    floor: float,
-    inner_floor: float,
-    *,
-    most: int,
-    after: int,
-    until: int,
+    catalogue: Catalogue, reaches: Reaches, *, most: int, after: int, until: int
 ) -> Iterator[Sought]:
     """Yield the pairs of the contents that the log names after one number and up to another.
 
-    Of each content the ``most`` nearest that came before it, from the scores on that ``Stock.find``
-    takes. In order of the log, so that what was stored stands when the work is broken off. Flat
-    pictures have no pairs.
+    Of each content those within reach among the ``most`` nearest that came before it. In order of the
+    log, so that what was stored stands when the work is broken off. Flat pictures have no pairs.
     """
-    seqs, stock = _read(catalogue, space, until)
+    seqs, stock = _read(catalogue, reaches.whole.space, until)
     start = int(np.searchsorted(seqs, after, side="right"))
-    for first, end, found in stock.find(space, floor, inner_floor, most=most, start=start):
+    for first, end, found in stock.find(reaches, most=most, start=start):
         yield Sought(int(seqs[end - 1]), frozenset(stock.ids[first:end].tolist()), found)
     yield Sought(until, frozenset(), Found({}, {}))
-
-
-def by_content(near: Near, ids: Ids, space: Space) -> Scores:
-    """Return found pairs of rows as pairs of contents; ``ids`` are the contents of the rows."""
-    reached = space.scores(near.scores).tolist()
-    ends = zip(ids[near.rows].tolist(), ids[near.others].tolist(), reached, strict=True)
-    return {(min(a, b), max(a, b)): score for a, b, score in ends}
 
 
 def _read(catalogue: Catalogue, space: Space, until: int) -> tuple[Ids, Stock]:

@@ -101,8 +101,7 @@ class Successor(Indexer):
             yield True
         asked = queries if self.space.tuning else None
         stock = stocked(self.space, ids, entries, asked, inner)
-        floors = self._floor, self._inner_floor
-        for first, end, found in stock.find(self.space, *floors, most=NEIGHBOURS):
+        for first, end, found in stock.find(self._reaches, most=NEIGHBOURS):
             self._insert(found, ids[first:end].tolist())
             yield True
         self._seq = self._done_until = last
