@@ -7,54 +7,25 @@ watch starts, has read the photos for the new one.
 
 from __future__ import annotations
 
-import functools
-import hashlib
-import importlib.util
 from collections.abc import Callable
-from pathlib import Path
 
 from twinlens.catalogue import Catalogue
 from twinlens.models import DEFAULT_MODEL, Model, get_model, waiting
 from twinlens.settings import Settings
+from twinlens_plugin import shipped
 from twinlens_plugin.options import Session
 from twinlens_plugin.output import plural, remark
 
-WEIGHTS = Path("models", "pocket.safetensors")
-"""The bundled weights, in the folder of the worker's package."""
 
-
-def shipped() -> str | None:
-    """Return the sha256 of the bundled weights of this twinlens; None where no worker is installed.
-
-    Read from their file, which takes 3 ms, since every command asks: the worker's own program would
-    take half a second to answer.
-    """
-    found = importlib.util.find_spec("twinlens_worker")  # looks it up, and imports nothing
-    for folder in (found and found.submodule_search_locations) or ():
-        path = Path(folder) / WEIGHTS
-        try:
-            stat = path.stat()
-            return _digest(path, stat.st_size, stat.st_mtime_ns)
-        except OSError:
-            continue
-    return None
-
-
-@functools.lru_cache(maxsize=4)
-def _digest(path: Path, _size: int, _mtime_ns: int) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def is_outgrown(model: Model, settings: Settings) -> bool:
+def is_outgrown(model: Model, settings: Settings, catalogue: Catalogue | None = None) -> bool:
     """Tell whether a model is the bundled one of another twinlens than this.
 
     A worker makes this one's the target as soon as it starts. Weights of the user's own are never
-    outgrown.
+    outgrown. With ``catalogue`` it is known sooner.
     """
     if model.name != DEFAULT_MODEL or model.weights or settings.weights:
         return False
-    ours = shipped()
+    ours = shipped.digest(catalogue)
     return ours is not None and ours != model.digest
 
 
@@ -63,7 +34,7 @@ def goes_over(catalogue: Catalogue, settings: Settings) -> bool:
     target, serving = (get_model(catalogue, role) for role in ("target", "serving"))
     if target is None or serving is None:
         return False
-    return target != serving or is_outgrown(target, settings)
+    return target != serving or is_outgrown(target, settings, catalogue)
 
 
 def state(catalogue: Catalogue, settings: Settings, *, works: bool) -> str:
@@ -91,7 +62,7 @@ def now(session: Session, catalogue: Catalogue) -> str:
 
 def _which(catalogue: Catalogue, settings: Settings) -> str:
     target, serving = _both(catalogue)
-    if is_outgrown(target, settings) or target.name == serving.name:
+    if is_outgrown(target, settings, catalogue) or target.name == serving.name:
         old = f"another version of {serving.name} than this twinlens has"
     else:
         old = f"{serving.name}, not of {target.name} yet"
@@ -101,7 +72,7 @@ def _which(catalogue: Catalogue, settings: Settings) -> str:
 def _cure(catalogue: Catalogue, settings: Settings, *, works: bool) -> str:
     target, _ = _both(catalogue)
     waits = waiting(catalogue)
-    if waits.away and not waits.here and not is_outgrown(target, settings):
+    if waits.away and not waits.here and not is_outgrown(target, settings, catalogue):
         return f"{plural(waits.away, 'photo')} for it are on disks that are away: bring them back, then: twinlens scan"
     return "That is under way: twinlens status" if works else "Make it: twinlens scan"
 
@@ -135,7 +106,7 @@ class Handover:
 
     def _begun(self) -> str:
         target, serving = _both(self._catalogue)
-        if is_outgrown(target, self._settings):
+        if is_outgrown(target, self._settings, self._catalogue):
             sql = "SELECT count(*) FROM vectors WHERE model_id = ?"
             count = int(self._catalogue.value(sql, (serving.id,)))
         else:

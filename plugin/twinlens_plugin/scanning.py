@@ -13,6 +13,7 @@ from twinlens.errors import SnapshotError, TuningError
 from twinlens.models import get_model
 from twinlens.roots import Root, list_roots
 from twinlens.snapshot import read_manifest, snapshot_folder
+from twinlens_plugin import shipped
 from twinlens_plugin.children import Child, python_module
 from twinlens_plugin.errors import ChildError
 from twinlens_plugin.handover import Handover, is_outgrown
@@ -234,7 +235,7 @@ class Renewal:
 
     def _is_outgrown(self) -> bool:
         model = get_model(self._catalogue, "target")
-        return model is not None and is_outgrown(model, self._settings)
+        return model is not None and is_outgrown(model, self._settings, self._catalogue)
 
 
 def run_scan(
@@ -249,6 +250,7 @@ def run_scan(
 
     Children are stopped in good order in any case. Raises ChildError.
     """
+    shipped.note(catalogue)
     bar = Bar("Reading photos")
     counter = Counter(catalogue)
     problems = Problems(catalogue, bar.say)

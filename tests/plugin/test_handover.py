@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import importlib.machinery
+import importlib.util
 import os
 import shutil
 from pathlib import Path
@@ -17,7 +19,7 @@ from twinlens.catalogue import Catalogue
 from twinlens.library import Library
 from twinlens.models import get_model
 from twinlens.settings import load_settings
-from twinlens_plugin import handover
+from twinlens_plugin import handover, shipped
 from twinlens_plugin.handover import Handover
 from twinlens_plugin.options import Session
 from twinlens_plugin.scanning import RENEWAL_SECONDS, Renewal
@@ -46,7 +48,31 @@ def session(built: Built) -> Session:
 
 def test_the_bundled_weights_are_known_without_the_worker():
     """The file that is read is the one that the worker loads."""
-    assert handover.shipped() == hashlib.sha256(pocket_file.BUNDLED.read_bytes()).hexdigest()
+    assert shipped.digest() == hashlib.sha256(pocket_file.BUNDLED.read_bytes()).hexdigest()
+
+
+def test_what_was_noted_of_the_weights_is_not_read_again(
+    upgraded: Built, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    """Reading them takes 4 ms, and each cold query asks. Another file, however alike, is read."""
+    folder = tmp_path / "package"
+    weights = folder / shipped.WEIGHTS
+    weights.parent.mkdir(parents=True)
+    weights.write_bytes(b"one")
+    os.utime(weights, (1, 1))
+    spec = importlib.machinery.ModuleSpec("twinlens_worker", None, is_package=True)
+    spec.submodule_search_locations = [str(folder)]
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: spec)
+    read: list[Path] = []
+    monkeypatch.setattr(shipped, "_read", lambda path, _: read.append(path) or f"{len(read):064x}")
+    assert shipped.digest(upgraded.catalogue) == f"{1:064x}"
+    shipped.note(upgraded.catalogue)
+    assert shipped.digest(upgraded.catalogue) == f"{2:064x}"
+    assert len(read) == 2
+    weights.unlink()
+    weights.write_bytes(b"two")
+    os.utime(weights, (1, 1))  # of one size and, as packages have it, of one date
+    assert shipped.digest(upgraded.catalogue) == f"{3:064x}"
 
 
 @pytest.mark.parametrize("command", ["similar", "duplicates", "check"])
@@ -160,7 +186,7 @@ def test_watch_says_it_once_and_when_the_new_index_answers(upgraded: Built):
         models.set_target(
             upgraded.catalogue,
             name="pocket",
-            digest=handover.shipped() or "",
+            digest=shipped.digest() or "",
             dimension=DIMENSION,
             input_size=96,
             copy_threshold=0.9,
@@ -207,4 +233,4 @@ def test_a_scan_with_nothing_new_makes_the_new_index(scanned: Scanned, tmp_path:
         for role in ("serving", "target"):
             model = get_model(catalogue, role)
             assert model is not None
-            assert model.digest == handover.shipped()
+            assert model.digest == shipped.digest()

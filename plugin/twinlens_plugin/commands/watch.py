@@ -11,7 +11,7 @@ import click
 from twinlens import events
 from twinlens.catalogue import Catalogue
 from twinlens.events import Event
-from twinlens_plugin import output
+from twinlens_plugin import output, shipped
 from twinlens_plugin.folders import register
 from twinlens_plugin.handover import Handover
 from twinlens_plugin.interrupts import Interrupt
@@ -52,6 +52,7 @@ def _follow(
     session: Session, catalogue: Catalogue, children: Sequence[Supervised], interrupt: Interrupt
 ) -> None:
     problems = Problems(catalogue, output.remark)
+    shipped.note(catalogue)
     handover = Handover(catalogue, session.settings, output.remark)
     seq = events.last_event(catalogue)
     while True:

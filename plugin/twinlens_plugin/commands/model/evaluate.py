@@ -98,7 +98,8 @@ def _refuse_outgrown(session: Session) -> None:
         return
     with session.open_to_read() as catalogue:
         model = get_model(catalogue, "serving")
-    if model is not None and is_outgrown(model, session.settings):
+        outgrown = model is not None and is_outgrown(model, session.settings, catalogue)
+    if model is not None and outgrown:
         raise ChildError(
             f"{model.name}: the library's index is of another version than the one that came with"
             " this twinlens, which alone can be judged. Do that: add --model pocket. Have the"
