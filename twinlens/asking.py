@@ -1,4 +1,4 @@
-"""Asking a running worker to embed an unseen photo, instead of loading a model again.
+"""Asking a running worker about an unseen photo, instead of loading a model again.
 
 The local worker listens on a Unix socket in the library folder: one JSON line asks, one answers.
 Only the library's owner can reach it (the folder is private).
@@ -10,14 +10,21 @@ import contextlib
 import json
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from twinlens.broker import make_app
 from twinlens.errors import MessageError, PhotoError, TwinlensError
 from twinlens.library import Library
-from twinlens.messages import TASK_QUERY, ModelRef, decode_bytes, encode_bytes, query_message
+from twinlens.messages import (
+    TASK_QUERY,
+    ModelRef,
+    decode_bytes,
+    encode_bytes,
+    query_message,
+    relate_message,
+)
 from twinlens.settings import Settings
 from twinlens.views import Views
 
@@ -36,6 +43,25 @@ def ask_worker(settings: Settings, model: ModelRef, path: bytes) -> Views | None
     if answer is None and settings.broker:
         answer = _ask_broker(settings.broker, body)
     return None if answer is None else read_answer(answer)
+
+
+def ask_to_relate(
+    settings: Settings, path: bytes, candidates: Sequence[tuple[int, float]]
+) -> list[Any] | None:
+    """Return what the photo at ``path`` is to contents, in order, or None where no worker can say.
+
+    That takes the catalogue and the thumbnails, which the local worker alone has: the broker is not
+    asked. What stands in the list is for the caller to check.
+    """
+    return read_relations(
+        _ask_socket(Library(settings.library).socket, relate_message(path, candidates))
+    )
+
+
+def read_relations(answer: object) -> list[Any] | None:
+    """Read a worker's answer; None where it has none: it is of a version before, say."""
+    found = answer.get("relations") if isinstance(answer, dict) else None
+    return found if isinstance(found, list) else None
 
 
 def answer_views(views: Views) -> dict[str, Any]:

@@ -145,6 +145,31 @@ def read_query(body: object) -> tuple[ModelRef, bytes]:
     return _build(ModelRef, table.get("model")), decode_bytes(table.get("path"))
 
 
+def relate_message(path: bytes, candidates: Sequence[tuple[int, float]]) -> dict[str, Any]:
+    """Return the request to say what one unseen photo is to contents, through the local socket.
+
+    A candidate is a content's number, and the cosine similarity of the descriptors.
+    """
+    return {
+        "v": VERSION,
+        "path": encode_bytes(path),
+        "candidates": [[one, float(score)] for one, score in candidates],
+    }
+
+
+def read_relate(body: object) -> tuple[bytes, list[tuple[int, float]]]:
+    """Read such a request. Raises MessageError."""
+    table = _versioned(body)
+    return decode_bytes(table.get("path")), [*map(_read_candidate, _items(table, "candidates"))]
+
+
+def _read_candidate(item: object) -> tuple[int, float]:
+    match item:
+        case [content, float() as score] if type(content) is int and _storable(content):
+            return content, score
+    raise MessageError("a message has a candidate that is no number with a score. It was dropped.")
+
+
 def encode_bytes(value: bytes) -> str:
     """Return bytes as base64 text."""
     return base64.b64encode(value).decode("ascii")

@@ -6,7 +6,7 @@ import json
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from twinlens.messages import encode_bytes
 from twinlens.relations import KINDS
@@ -33,10 +33,13 @@ class Answer(NamedTuple):
     probability: float
     """That both show one shot."""
     words: str
+    """What was done to the unseen photo, against the library's."""
     pixels: int | None = None
     """Width times height of the unseen photo; None where unknown."""
     camera: bool = False
     """Whether the unseen photo names its camera."""
+    words_there: str = ""
+    """What was done to the library's photo, against the unseen one."""
 
 
 def relate(session: Session, questions: Sequence[Question]) -> Iterator[Answer | None]:
@@ -75,6 +78,14 @@ def _as_json(question: Question) -> dict[str, object]:
 def _read(line: str) -> Answer | None:
     try:
         answer = json.loads(line)
+    except ValueError as error:
+        raise _no_relation(error) from error
+    return read_answer(answer)
+
+
+def read_answer(answer: Any) -> Answer | None:  # noqa: ANN401  as JSON has it
+    """Read what a worker says of one question; None where it cannot compare. Raises ChildError."""
+    try:
         if "error" in answer:
             return None
         found = Answer(
@@ -83,9 +94,14 @@ def _read(line: str) -> Answer | None:
             str(answer["words"]),
             answer["pixels"],
             bool(answer["camera"]),
+            str(answer["words_there"]),
         )
     except (ValueError, KeyError, TypeError) as error:
-        raise ChildError(
-            f"the worker answered what is no relation ({error}). Install one version of twinlens."
-        ) from error
+        raise _no_relation(error) from error
     return found if found.kind in KINDS else None
+
+
+def _no_relation(error: Exception) -> ChildError:
+    return ChildError(
+        f"the worker answered what is no relation ({error}). Install one version of twinlens."
+    )

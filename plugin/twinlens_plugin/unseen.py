@@ -1,22 +1,23 @@
-"""Embedding photos that the catalogue does not know.
+"""Photos that the catalogue does not know: embedded, and compared with photos that it knows.
 
-A running worker is asked first: its model is loaded. Otherwise one child process embeds all of
-them.
+A running worker is asked first: its model is loaded. Otherwise a child process is started, once, and
+answers all that is asked.
 """
 
 from __future__ import annotations
 
-import json
-import subprocess
-import tempfile
 from collections.abc import Iterator, Sequence
+from types import TracebackType
+from typing import Any, Final, Self
 
-from twinlens.asking import ask_worker, read_answer
+from twinlens.asking import ask_to_relate, ask_worker, read_answer, read_relations
 from twinlens.errors import PhotoError
-from twinlens.messages import ModelRef
+from twinlens.messages import ModelRef, encode_bytes, relate_message
 from twinlens.models import Model
 from twinlens.views import Views
+from twinlens_plugin import comparing
 from twinlens_plugin.children import python_module
+from twinlens_plugin.conversation import Conversation
 from twinlens_plugin.errors import ChildError
 from twinlens_plugin.options import Session
 from twinlens_plugin.output import shown
@@ -24,60 +25,77 @@ from twinlens_plugin.output import shown
 Embedding = Views | PhotoError
 """A photo's vectors, or why there are none."""
 
+LOADING_SECONDS: Final = 60.0
+"""Beyond ``decode_seconds``: importing torch from a cold disk on a busy computer."""
+
 
 def embed(session: Session, model: Model, paths: Sequence[bytes]) -> Iterator[Embedding]:
     """Yield the embedding of each photo, in order. Raises ChildError where nothing can embed."""
-    for done, path in enumerate(paths):
+    with Helper(session) as helper:
+        for path in paths:
+            yield helper.embed(model, path)
+
+
+class Helper:
+    """Whoever answers: the worker that runs, else a child of ours, which ends with the ``with`` block."""
+
+    def __init__(self, session: Session) -> None:
+        self._settings = session.settings
+        self._alone = False
+        """Whether no worker answered: no use in asking again."""
+        self._child = Conversation(
+            python_module("twinlens_worker", *session.child_arguments(), "assistant"),
+            seconds=session.settings.decode_seconds + LOADING_SECONDS,
+        )
+
+    def embed(self, model: Model, path: bytes) -> Embedding:
+        """Return the embedding of a photo. Raises ChildError."""
+        ref = ModelRef(model.name, model.digest)
         try:
-            views = ask_worker(session.settings, ModelRef(model.name, model.digest), path)
+            views = None if self._alone else ask_worker(self._settings, ref, path)
+            if views is None:
+                self._alone = True
+                question = {"embed": encode_bytes(path), "model": [ref.name, ref.digest]}
+                views = read_answer(self._ask(path, question))
         except PhotoError as error:
-            yield error
-            continue
-        if views is None:  # nobody there: no use in asking for the others
-            yield from _embed_in_child(session, paths[done:])
-            return
-        yield views
+            return PhotoError(f"{shown(path)}: {_without_path(str(error), path)}")
+        if views is None:
+            raise ChildError(f"{shown(path)}: cannot be embedded. Install one version of twinlens.")
+        return views
 
+    def relate(
+        self, path: bytes, candidates: Sequence[tuple[int, float]]
+    ) -> list[comparing.Answer | None]:
+        """Return what a photo is to contents, each with the cosine similarity of the descriptors.
 
-def _embed_in_child(session: Session, paths: Sequence[bytes]) -> Iterator[Embedding]:
-    command = python_module("twinlens_worker", *session.child_arguments(), "embed")
-    # Files, not pipes: neither side can wait for the other with a full pipe between them.
-    with tempfile.TemporaryFile() as asked, tempfile.TemporaryFile() as complaints:
-        asked.write(b"\0".join(paths))
-        asked.seek(0)
-        with subprocess.Popen(
-            command, stdin=asked, stdout=subprocess.PIPE, stderr=complaints, text=True
-        ) as child:
-            try:
-                answered = 0
-                for line, path in zip(child.stdout or (), paths, strict=False):
-                    yield _read(line, path)
-                    answered += 1
-            finally:
-                child.terminate()
-        complaints.seek(0)
-        if answered < len(paths):
-            raise ChildError(_refused(complaints.read(), paths[answered]))
+        None where the two cannot be compared now. Raises ChildError.
+        """
+        found = None if self._alone else ask_to_relate(self._settings, path, candidates)
+        if found is None:
+            answer = self._child.ask({"relate": relate_message(path, candidates)})
+            found = read_relations(answer)
+        if found is None or len(found) != len(candidates):
+            raise ChildError(f"{shown(path)}: cannot be compared. Install one version of twinlens.")
+        return [comparing.read_answer(one) for one in found]
 
+    def __enter__(self) -> Self:
+        return self
 
-def _read(line: str, path: bytes) -> Embedding:
-    try:
-        answer = json.loads(line)
-        views = read_answer(answer)
-        if views is not None:
-            return views
-        return PhotoError(f"{shown(path)}: {_without_path(str(answer['error']), path)}")
-    except (ValueError, KeyError, TypeError) as error:
-        raise ChildError(
-            f"the worker answered what is no vector ({error}). Install one version of twinlens."
-        ) from error
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._child.close()
+
+    def _ask(self, path: bytes, question: dict[str, Any]) -> dict[str, Any]:
+        answer = self._child.ask(question)
+        if "error" in answer and not answer.get("photo"):
+            why = _without_path(str(answer["error"]), path)
+            raise ChildError(f"{shown(path)}: cannot be embedded: {why}")
+        return answer
 
 
 def _without_path(reason: str, path: bytes) -> str:
     return reason.removeprefix(f"{shown(path)}: ")
-
-
-def _refused(complaints: bytes, path: bytes) -> str:
-    lines = complaints.decode("utf-8", "backslashreplace").strip().splitlines()
-    why = lines[-1].removeprefix("twinlens-worker: ") if lines else "the worker gave no answer"
-    return f"{shown(path)}: cannot be embedded: {why}"

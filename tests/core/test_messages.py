@@ -90,6 +90,7 @@ SAMPLES: dict[str, tuple[Any, Any]] = {
         ),
     ),
     "query": (messages.read_query, messages.query_message(REF, b"/p/\xff.jpg")),
+    "relate": (messages.read_relate, messages.relate_message(b"/p/\xff.jpg", [(7, 0.5), (8, 1)])),
 }
 
 
@@ -112,6 +113,13 @@ def test_commit_round_trip(model: ModelRef, embedded: list[Embedded], failed: li
     body = through_json(messages.commit_message(model, [*failed, *embedded]))
     assert messages.read_commit(body) == (model, [*embedded, *failed])
     assert messages.read_commit(body)[0].catalogue == model.catalogue
+
+
+@given(path=st.binary(), candidates=st.lists(st.tuples(st.integers(0, 2**62), st.floats(-1, 1))))
+def test_relate_round_trip(path: bytes, candidates: list[tuple[int, float]]):
+    """A request to compare comes through JSON as it was."""
+    body = through_json(messages.relate_message(path, candidates))
+    assert messages.read_relate(body) == (path, candidates)
 
 
 @given(model=MODEL, path=st.binary())
@@ -190,7 +198,7 @@ TEXTS |= {"burst", "document", "derived_from"}
 OPTIONAL = {"catalogue", "vector", "width", "height", "format", "taken_at", "camera", "labels"}
 OPTIONAL |= {"sharpness", "burst", "document", "derived_from", "inner"}
 HAS_DEFAULT = OPTIONAL - {"vector"} | {"flat", "with_labels"}
-LISTS = {"photos", "embedded", "failed", "labels"}
+LISTS = {"photos", "embedded", "failed", "labels", "candidates"}
 
 
 def may_stand(junk: object, path: tuple[Any, ...]) -> bool:
@@ -198,6 +206,8 @@ def may_stand(junk: object, path: tuple[Any, ...]) -> bool:
     name = path[-1] if path else None
     if path[-3:-2] == ("labels",):  # [name, probability]
         return junk == "%%%" and name == 0
+    if path[-3:-2] == ("candidates",):  # [content, score]
+        return junk == 1.5 and name == 1
     return (
         (junk is None and name in OPTIONAL)
         or (junk == "%%%" and name in TEXTS)

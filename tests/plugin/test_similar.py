@@ -37,9 +37,12 @@ def test_lists_the_closest_first_with_scores(near: dict[str, Path], twinlens: Cl
 
 
 def test_json_has_the_fields_that_are_promised(near: dict[str, Path], twinlens: Cli):
-    """Each line has query, path, score, rank and labels, and the query as it was given."""
+    """Each line has the query as it was given, the match, and what the two are to each other."""
     found = twinlens.json("similar", near["b"], "-k", 2)
-    assert [set(f) for f in found] == [{"query", "path", "score", "rank", "labels"}] * 2
+    fields = {"query", "path", "score", "rank", "relation", "probability", "words", "labels"}
+    assert [set(f) for f in found] == [fields] * 2
+    nothing = {"relation": None, "probability": None, "words": ""}
+    assert [{name: f[name] for name in nothing} for f in found] == [nothing] * 2
     assert [f["labels"] for f in found] == [[], []]
     assert [f["rank"] for f in found] == [1, 2]
     assert {f["query"] for f in found} == {str(near["b"])}

@@ -16,10 +16,11 @@ from tests.worker.conftest import Recorder
 from tests.worker.verify.conftest import draw_scene
 from twinlens.catalogue import Catalogue
 from twinlens.library import Library
-from twinlens.messages import encode_bytes
+from twinlens.messages import encode_bytes, relate_message
 from twinlens.roots import Root
 from twinlens.settings import Settings
-from twinlens_worker.relating import relate
+from twinlens_worker.decode.process import DecoderProcess
+from twinlens_worker.relating import answer_relate, relate
 
 
 @pytest.fixture
@@ -75,3 +76,22 @@ def test_the_program_takes_lines_and_gives_lines(library: Library, known: int, t
     )
     answer = json.loads(done.stdout)
     assert (answer["kind"], answer["words"].partition(",")[0]) == ("edit", "rotated 270")
+
+
+def test_a_message_is_answered_with_words_for_both(library: Library, known: int, tmp_path: Path):
+    """What was done to the unseen photo against the library's, and the other way round."""
+    crop = tmp_path / "crop.jpg"
+    draw_scene(1).crop((100, 100, 500, 400)).save(crop, quality=80)
+    settings = Settings(library=library.folder)
+    decoder = DecoderProcess(settings)
+    try:
+        body = relate_message(os.fsencode(crop), [(known, 0.4), (known + 1, 0.3)])
+        answer = answer_relate(settings, decoder.decode, body)
+        nonsense = answer_relate(settings, decoder.decode, {"v": 1, "candidates": [7]})
+    finally:
+        decoder.close()
+    first, second = answer["relations"]
+    assert (first["kind"], first["words_there"]) == ("edit", "not cropped")
+    assert first["words"].startswith("crop to")
+    assert second == {"error": "its picture cannot be had now"}
+    assert nonsense["photo"] is False

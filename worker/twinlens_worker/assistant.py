@@ -1,4 +1,6 @@
-"""The assistant: embeds, renders and makes thumbnails for the review page, as long as that runs.
+"""The assistant: embeds, compares, renders and makes thumbnails, as long as whoever started it runs.
+
+That is the review page, or ``twinlens similar`` of photos that the library does not know.
 
 JSON lines in, JSON lines out, answered as they get done, in any order. Paths are base64, absolute,
 and no symbolic links.
@@ -6,6 +8,8 @@ and no symbolic links.
 * ``{"id", "embed": path, "model": [name, digest], "box": [left, top, width, height]}`` with the box
   in shares of the upright picture, or without it: ``{"id", "vector": base64 f16}``, and ``"inner"``,
   the vector of the picture within it, where it holds one and there is no box.
+* ``{"id", "relate": twinlens.messages.relate_message(...)}``: ``{"id", "relations": [...]}``, what an
+  unseen photo is to contents of the library.
 * ``{"id", "render": path, "side": pixels or null, "to": file}`` writes an upright sRGB JPEG, the long
   side at most ``side``: ``{"id", "sha256": hex, "width", "height"}`` of the original.
 * ``{"id", "thumbnail": path}`` makes the library's own, where it keeps any: the same answer.
@@ -126,6 +130,10 @@ class _Assistant:
         if "embed" in asked:
             box = Box(*map(float, asked["box"])) if asked.get("box") else None
             return self._embed(decode_bytes(asked["embed"]), ModelRef(*asked["model"]), box)
+        if "relate" in asked:
+            from twinlens_worker.relating import answer_relate  # OpenCV
+
+            return answer_relate(self._settings, self._read, asked["relate"])
         if "render" in asked:
             rendering = Rendering(Path(asked["to"]), asked["side"])
             return self._decode(decode_bytes(asked["render"]), rendering=rendering)
@@ -143,8 +151,11 @@ class _Assistant:
         thumbnails: Path | None = None,
     ) -> Answer:
         request = DecodeRequest(path, LONGEST_SIDE // 2, thumbnails, None, rendering=rendering)
-        found: Decoded = self._pool.submit(request).result()
+        found = self._read(request)
         return {"sha256": found.sha256.hex(), "width": found.width, "height": found.height}
+
+    def _read(self, request: DecodeRequest) -> Decoded:
+        return self._pool.submit(request).result()
 
     def _pipeline_for(self, model: ModelRef) -> Pipeline:
         """Return the pipeline of a model: the last one used stays loaded."""

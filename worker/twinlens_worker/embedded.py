@@ -6,6 +6,7 @@ import logging
 import os
 import socket
 import time
+from functools import partial
 from threading import Event
 
 from twinlens import ledger
@@ -71,7 +72,12 @@ def _run_model(
         known=KnownVectors(library.catalogue, target.id),
         thumbnails=library.thumbnails if settings.thumbnails else None,
     ) as pipeline:
-        listener = LocalSocket(library.socket, pipeline.for_model)
+        from twinlens_worker.relating import (
+            answer_relate,
+        )  # OpenCV: imported by the verifier by now
+
+        relate = partial(answer_relate, settings, pipeline.decode)
+        listener = LocalSocket(library.socket, pipeline.for_model, relate)
         log.info(
             "ready: model %s, process %d on %s", target.name, os.getpid(), socket.gethostname()
         )

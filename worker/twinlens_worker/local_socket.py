@@ -1,4 +1,7 @@
-"""The local socket: embeds unseen photos for ``twinlens similar`` with the model that is loaded."""
+"""The local socket: answers ``twinlens similar`` about unseen photos.
+
+They are embedded with the model that is loaded, and compared with photos of the library.
+"""
 
 from __future__ import annotations
 
@@ -21,11 +24,13 @@ log = logging.getLogger("twinlens.worker.socket")
 MAX_LINE = 1 << 20
 
 
+Answer = dict[str, Any]
+
 PipelineFor = Callable[[ModelRef], Pipeline]
 """Gives the pipeline for a model; raises ModelError where this worker has another."""
 
 
-def answer_query(pipeline_for: PipelineFor, body: object) -> dict[str, Any]:
+def answer_query(pipeline_for: PipelineFor, body: object) -> Answer:
     """Answer one query, from the socket or from the broker."""
     try:
         model, path = read_query(body)
@@ -37,7 +42,13 @@ def answer_query(pipeline_for: PipelineFor, body: object) -> dict[str, Any]:
 class LocalSocket:
     """Listens beside the worker's loop. Only the library's owner can connect."""
 
-    def __init__(self, path: Path, pipeline_for: PipelineFor) -> None:
+    def __init__(
+        self,
+        path: Path,
+        pipeline_for: PipelineFor,
+        relate: Callable[[object], Answer] | None = None,
+    ) -> None:
+        """``relate``: what answers a comparison; without it whoever asks is told to look elsewhere."""
         self._path = path
         path.unlink(missing_ok=True)  # left by a killed worker; the worker's lock is ours
 
@@ -47,7 +58,10 @@ class LocalSocket:
                     body = json.loads(self.rfile.readline(MAX_LINE))
                 except ValueError:
                     return
-                answer = answer_query(pipeline_for, body)
+                if relate is not None and isinstance(body, dict) and "candidates" in body:
+                    answer = relate(body)
+                else:
+                    answer = answer_query(pipeline_for, body)
                 self.wfile.write(json.dumps(answer).encode() + b"\n")
 
         with short_path(path) as name:

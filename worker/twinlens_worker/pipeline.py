@@ -107,11 +107,15 @@ class Pipeline:
         side = self.descriptor.info.input_size
         request = DecodeRequest(path, side, None, None, box=box, inner=box is None)
         try:
-            item = self._pool.submit(request).result()
+            item = self.decode(request)
             [(whole, inner, _)] = self._describe([item], with_labels=False)
             return _views(whole, inner)
         except PhotoError as error:
             raise type(error)(f"{printable(path)}: {error}") from error
+
+    def decode(self, request: DecodeRequest) -> Decoded:
+        """Read one photo by this pipeline's decoders. Raises PhotoError."""
+        return self._pool.submit(request).result()
 
     def close(self) -> None:
         """Stop the decoders, where they are ours."""

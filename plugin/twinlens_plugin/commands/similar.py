@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from twinlens import labels
+from twinlens import labels, pairs
 from twinlens.catalogue import Catalogue
 from twinlens.errors import PhotoError
 from twinlens.labels import Label
@@ -28,6 +30,9 @@ from twinlens_plugin.options import (
     photo_list_option,
 )
 from twinlens_plugin.photos import Lookup, Query
+
+if TYPE_CHECKING:
+    from twinlens_plugin.unseen import Helper
 
 Named = Mapping[int, tuple[Label, ...]]
 """What the model names in contents, by their numbers."""
@@ -53,6 +58,9 @@ Asked = Query | PhotoError
     metavar="SCORE",
     help="List no photo below this score; 1 is the same picture.",
 )
+@click.option(
+    "--no-verify", is_flag=True, help="Compare no pictures: list by score alone, and name nothing."
+)
 @click.option("--paths", is_flag=True, help="Print paths alone.")
 @photo_list_option("Ask about", null="in --files-from and --paths; alone it implies --paths")
 @html_option("the photos found")
@@ -66,14 +74,16 @@ def command(
     html: Path | None,
     session: Session,
     *,
+    no_verify: bool,
     paths: bool,
     null: bool,
     geeqie: bool,
 ) -> int:
     """Find the photos that look like a photo, best first, with a score up to 1.
 
-    The photo may be one of the library or any other file. It is not listed itself, but a file with
-    the same bytes is, with score 1.
+    Photos of the same shot come first and are named, "copy" or "edit", whatever they score: the
+    pictures were compared. The photo may be one of the library or any other file. It is not listed
+    itself, but a file with the same bytes is, with score 1.
 
     Example:
       twinlens similar ~/Pictures/IMG_1041.JPG
@@ -96,7 +106,8 @@ def command(
                 " Run: twinlens scan FOLDER"
             )
         handover.remark_on(session, catalogue)
-        answers = _answers(session, catalogue, model, given, k, min_score)
+        limits = _Limits(k, min_score, verify=not no_verify)
+        answers = _answers(session, catalogue, model, given, limits)
         if html is not None:
             return _write_sheet(session, catalogue, model, answers, html)
         if geeqie:
@@ -122,29 +133,61 @@ def _refuse_both(*, as_json: bool, paths: bool, html: bool, geeqie: bool) -> Non
         raise click.UsageError("--html, --geeqie and --paths exclude each other.")
 
 
+class _Limits(NamedTuple):
+    """What is listed for each photo asked about."""
+
+    k: int
+    min_score: float
+    verify: bool
+
+
 def _answers(
     session: Session,
     catalogue: Catalogue,
     model: Model,
     given: Sequence[bytes],
-    k: int,
-    min_score: float,
+    limits: _Limits,
 ) -> Iterator[tuple[Asked, list[Match]]]:
     """Yield each photo asked about with its matches, in the order asked."""
     lookup = Lookup(catalogue, model)
     asked = [_look_up(lookup, path) for path in given]
-    unseen = [q.path for q in asked if isinstance(q, Query) and q.views is None]
-    embedded = _embed(session, model, unseen)
-    answerer = Answerer(catalogue, session.library, model)
-    for query in asked:
-        if isinstance(query, PhotoError):
-            yield query, []
-            continue
-        views = query.views or next(embedded)
-        if isinstance(views, PhotoError):
-            yield views, []
-        else:
-            yield query, answerer.answer(query, views, k=k, min_score=min_score)
+    strange = any(isinstance(one, Query) and one.content_id is None for one in asked)
+    unread = any(isinstance(one, Query) and one.views is None for one in asked)
+    with _helper(session) if strange or unread else contextlib.nullcontext() as helper:
+        answerer = Answerer(
+            catalogue,
+            session.library,
+            model,
+            compares=helper if limits.verify else None,
+            floor=model.copy_threshold * pairs.LOOSE,
+            by_score=not limits.verify,
+        )
+        for query in asked:
+            if isinstance(query, PhotoError):
+                yield query, []
+                continue
+            views = _views(query, helper, model)
+            if isinstance(views, PhotoError):
+                yield views, []
+            else:
+                yield query, answerer.answer(query, views, k=limits.k, min_score=limits.min_score)
+    if answerer.problem is not None:
+        output.remark(
+            f"{answerer.problem} Photos that the library does not know are listed by score."
+        )
+
+
+def _helper(session: Session) -> Helper:
+    from twinlens_plugin.unseen import Helper  # photos of the library need none of it
+
+    return Helper(session)
+
+
+def _views(query: Query, helper: Helper | None, model: Model) -> Views | PhotoError:
+    if query.views is not None:
+        return query.views
+    assert helper is not None
+    return helper.embed(model, query.path)
 
 
 def _write_sheet(
@@ -201,14 +244,6 @@ def _look_up(lookup: Lookup, path: bytes) -> Asked:
         return error
 
 
-def _embed(session: Session, model: Model, paths: Sequence[bytes]) -> Iterator[Views | PhotoError]:
-    if not paths:
-        return iter(())
-    from twinlens_plugin.unseen import embed
-
-    return embed(session, model, paths)
-
-
 def _as_json(query: Query, matches: Sequence[Match], named: Named) -> Iterator[dict[str, object]]:
     asked = output.json_path(query.given, "query")
     for rank, match in enumerate(matches, start=1):
@@ -218,6 +253,9 @@ def _as_json(query: Query, matches: Sequence[Match], named: Named) -> Iterator[d
             **output.json_path(match.path),
             "score": score,
             "rank": rank,
+            "relation": match.known and match.known.kind,
+            "probability": match.known and match.known.probability,
+            "words": match.known.words if match.known else "",
             "labels": json_labels(named.get(match.content_id, ())),
         }
 
@@ -225,7 +263,8 @@ def _as_json(query: Query, matches: Sequence[Match], named: Named) -> Iterator[d
 def _as_text(query: Query, matches: Sequence[Match], named: Named, *, titled: bool) -> list[str]:
     indent = "  " if titled else ""
     lines = [
-        f"{indent}{match.score:6.3f}  {output.shown(match.path)}{_in_brackets(_surest(named, match))}"
+        f"{indent}{match.score:6.3f}  {output.shown(match.path)}"
+        f"{_in_brackets('; '.join(filter(None, (match.relation, _surest(named, match)))))}"
         for match in matches
     ]
     if not lines:

@@ -22,10 +22,10 @@ from twinlens.models import Model
 from twinlens.thumbnails import thumbnail_path
 from twinlens.views import Views
 from twinlens_plugin.children import python_module
+from twinlens_plugin.conversation import Conversation
 from twinlens_plugin.errors import ChildError
 from twinlens_plugin.options import Session
 from twinlens_plugin.output import shown
-from twinlens_plugin.review.conversation import Conversation
 from twinlens_plugin.review.rendered import Rendered
 
 KEPT_BYTES: Final = 500_000_000

@@ -64,6 +64,7 @@ class MatchSheet:
                 {
                     **self._fields(match.path, known[match.content_id]),
                     "score": f"{match.score:.3f}",
+                    "relation": match.relation,
                     "label": named.get(match.content_id, ""),
                 }
                 for match in matches

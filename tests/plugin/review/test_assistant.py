@@ -26,10 +26,10 @@ from twinlens.errors import ChangedError, PhotoError, VanishedError
 from twinlens.library import Library
 from twinlens.models import Model
 from twinlens.settings import Settings
+from twinlens_plugin.conversation import Conversation
 from twinlens_plugin.errors import ChildError
 from twinlens_plugin.options import Session
 from twinlens_plugin.review.assistant import Assistant
-from twinlens_plugin.review.conversation import Conversation
 from twinlens_plugin.review.rendered import GRACE_SECONDS, Rendered
 from twinlens_worker.models.registry import weights_digest
 

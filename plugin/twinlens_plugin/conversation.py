@@ -79,7 +79,7 @@ class Conversation:
     def _running(self) -> _Child:
         with self._lock:
             if self._closed:
-                raise ChildError("the review page is closing. Start it again.")
+                raise ChildError("the helper that reads photos was stopped. Start again.")
             if self._child is None or self._child.gone():
                 if self._child is not None:
                     self._child.close()
