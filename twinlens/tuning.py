@@ -92,6 +92,8 @@ class Tuning:
     """Distance of unlike photos, the median."""
     photos: int
     """On how many photos it was fitted."""
+    neighbours: int = NEIGHBOURS
+    """How many unrelated photos b is the mean of."""
 
     @property
     def dimension(self) -> int:
@@ -135,7 +137,7 @@ class Tuning:
         """Return the stored form: NumPy's own, without pickles."""
         stream = io.BytesIO()
         for array in (
-            np.array([FORMAT, self.photos], "<i8"),
+            np.array([FORMAT, self.photos, self.neighbours], "<i8"),
             np.array([self.nearest, self.edge, self.typical], "<f8"),
             self.centre.astype("<f4"),
             self.axes.astype("<f4"),
@@ -153,9 +155,10 @@ class Tuning:
         stream = io.BytesIO(blob)
         try:
             arrays = [np.load(stream, allow_pickle=False) for _ in range(5)]
-            (version, photos), (nearest, edge, typical) = arrays[0].tolist(), arrays[1].tolist()
+            version, photos, *more = arrays[0].tolist()
+            nearest, edge, typical = arrays[1].tolist()
             centre, axes, landmarks = map(_f32, arrays[2:])
-            found = cls(centre, axes, landmarks, nearest, edge, typical, photos)
+            found = cls(centre, axes, landmarks, nearest, edge, typical, photos, *more)
         except (ValueError, EOFError, TypeError, AttributeError) as error:
             raise TuningError(f"the stored tuning is damaged ({error}). {_CURE}") from error
         if version != FORMAT or stream.read(1) or not found._is_sound(dimension):
@@ -170,13 +173,15 @@ class Tuning:
             and len(self.landmarks) >= LEAST
             and 0 < self.edge < self.typical < math.inf
             and -1 <= self.nearest < 1
+            and 0 < self.neighbours < LEAST
             and all(np.isfinite(a).all() for a in (self.centre, self.axes, self.landmarks))
         )
 
     def _scaled(self, vectors: Vector) -> tuple[Vector, Vector]:
         """Return turned vectors (..., d) and their scales (..., 1)."""
         turned = project((project(vectors) - self.centre) @ self.axes)
-        near = _nearness(turned.reshape(-1, turned.shape[-1]), self.landmarks)
+        rows = turned.reshape(-1, turned.shape[-1])
+        near = _nearness(rows, self.landmarks, self.neighbours)
         return turned, _scales(near, self.nearest).reshape(*turned.shape[:-1], 1)
 
 
@@ -209,25 +214,27 @@ def fit(
     centre, axes = _whitening(seen) if whiten else _unchanged(seen.shape[1])
     # Rounded as they will be stored, so that what was fitted is what will be read.
     landmarks = _f32(project((unlike - centre) @ axes).astype(np.float16))
-    return levelled(centre, axes, landmarks, photos or len(vectors))
+    return _levelled(centre, axes, landmarks, photos or len(vectors))
 
 
-def around(landmarks: Vector, photos: int) -> Tuning:
+def around(landmarks: Vector, photos: int, neighbours: int) -> Tuning:
     """Return a tuning of given landmarks (M, D), unit vectors of unlike photos, in the axes as they are."""
-    return levelled(*_unchanged(landmarks.shape[1]), landmarks, photos)
+    return _levelled(*_unchanged(landmarks.shape[1]), landmarks, photos, neighbours)
 
 
-def levelled(centre: Vector, axes: Vector, landmarks: Vector, photos: int) -> Tuning:
+def _levelled(
+    centre: Vector, axes: Vector, landmarks: Vector, photos: int, neighbours: int = NEIGHBOURS
+) -> Tuning:
     """Return the tuning of these axes and landmarks, its levels measured between the landmarks.
 
     Raises TuningError where those are all equally far apart.
     """
-    near = _nearness(landmarks, landmarks)
+    near = _nearness(landmarks, landmarks, neighbours)
     nearest = min(float(np.quantile(near, DENSEST)), 0.99)
     edge, typical = _levels(landmarks, _scales(near, nearest))
     if edge >= 0.95 * typical:
         raise TuningError("all photos are equally far apart: there is nothing to tune.")
-    return Tuning(centre, axes, landmarks, nearest, edge, typical, photos)
+    return Tuning(centre, axes, landmarks, nearest, edge, typical, photos, neighbours)
 
 
 def _unchanged(dimension: int) -> tuple[Vector, Vector]:
@@ -270,7 +277,7 @@ def _power(variances: NDArray[np.float64]) -> float:
     return 1.0
 
 
-def _nearness(rows: Vector, landmarks: Vector) -> Vector:
+def _nearness(rows: Vector, landmarks: Vector, neighbours: int) -> Vector:
     """Return b (N,): the mean similarity to the nearest landmarks, the very nearest left out.
 
     That one is the photo itself where it is a landmark, or the photo that a query is a copy of.
@@ -278,8 +285,8 @@ def _nearness(rows: Vector, landmarks: Vector) -> Vector:
     means = np.empty(len(rows), np.float32)
     for start in range(0, len(rows), CHUNK):
         scores = rows[start : start + CHUNK] @ landmarks.T
-        top = np.partition(scores, -1 - NEIGHBOURS, axis=1)[:, -1 - NEIGHBOURS :]
-        means[start : start + CHUNK] = (top.sum(axis=1) - top.max(axis=1)) / NEIGHBOURS
+        top = np.partition(scores, -1 - neighbours, axis=1)[:, -1 - neighbours :]
+        means[start : start + CHUNK] = (top.sum(axis=1) - top.max(axis=1)) / neighbours
     return means
 
 

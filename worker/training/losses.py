@@ -11,8 +11,10 @@ TEMPERATURE = 0.05
 TEACHER_TEMPERATURE = 0.07
 CLASS_TEMPERATURE = 0.1
 """Of the contrast between classes, as in SupCon (Khosla et al., 2020)."""
-TWIN = 0.7
-"""Teacher cosine (whitened) from which on two training photos are not held apart."""
+TWIN = 0.85
+"""Teacher cosine (whitened) from which on two training photos are not held apart. Up to version 3 it was
+0.7, which spared many of the 818 motorbikes and airplanes: the last 850 steps, with 0.85, brought recall at
+99 % precision of edits of held-out photos from .523 to .586."""
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ class Parts:
     def levels(self) -> tuple[float, ...]:
         """Return what the header holds of the background."""
         fitted = self.background
-        return fitted.nearest, fitted.edge, fitted.typical, float(fitted.photos)
+        return fitted.nearest, fitted.edge, fitted.typical, fitted.photos, fitted.neighbours
 
 
 def stored(path: Path | None) -> dict[str, bytes]:
@@ -69,12 +69,12 @@ def stored(path: Path | None) -> dict[str, bytes]:
 
 
 def background(
-    landmarks: Vector, nearest: float, edge: float, typical: float, photos: float
+    landmarks: Vector, nearest: float, edge: float, typical: float, photos: float, neighbours: float
 ) -> Tuning:
     """Return a tuning of known levels that leaves the vectors (M, D) of unit length as they are."""
     dimension = landmarks.shape[1]
     nowhere, axes = np.zeros(dimension, np.float32), np.eye(dimension, dtype=np.float32)
-    return Tuning(nowhere, axes, landmarks, nearest, edge, typical, int(photos))
+    return Tuning(nowhere, axes, landmarks, nearest, edge, typical, int(photos), int(neighbours))
 
 
 def packed(landmarks: Vector) -> "np.ndarray[Any, np.dtype[np.int8]]":
