@@ -25,6 +25,7 @@ STRANGE: Final = 0.2
 PULL: Final = 0.5
 """Pull of the unknowns towards none, where all is of one colour."""
 SHARES: Final = (0.5, 0.9)
+ROUNDS: Final = 3
 
 
 def coloured(a: Sketch, b: Sketch, overlap: Overlap, transform: Transform) -> tuple[float, ...]:
@@ -37,10 +38,10 @@ def coloured(a: Sketch, b: Sketch, overlap: Overlap, transform: Transform) -> tu
     inside = cv2.resize(overlap.mask, (CELLS, CELLS), interpolation=cv2.INTER_AREA) > 200
     if inside.sum() < LEAST_CELLS:
         return (1.0,) * 4
-    first = _seen(a, to_unit)[inside]
-    second = _seen(b, transform @ to_unit)[inside]
-    ways = sorted((_missed(first, second), _missed(second, first)))
-    return (*ways[0], *ways[1])
+    seen = [_seen(a, to_unit), _seen(b, transform @ to_unit)]
+    first, second = _missed(np.stack([one[inside].T for one in seen]))
+    better, worse = sorted((first, second))
+    return (*better, *worse)
 
 
 def _seen(sketch: Sketch, to_unit: Transform) -> Floats:
@@ -57,19 +58,23 @@ def _seen(sketch: Sketch, to_unit: Transform) -> Floats:
     )
 
 
-def _missed(colours: Floats, wanted: Floats) -> tuple[float, float]:
-    """Return what the best change of tone misses, those that it misses far counted less."""
-    x = (colours - colours.mean(axis=0)) / (colours.std() + NOISE)
-    y = (wanted - wanted.mean(axis=0)) / (wanted.std() + NOISE)
+def _missed(colours: Floats) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Return what the best change of tone of the first to the second misses, and of the second to it.
+
+    Takes (2, 3, N) colours, both ways at once; those that are missed far count less.
+    """
+    spread = colours.reshape(2, -1).std(axis=1)[:, None, None] + NOISE
+    x = (colours - colours.mean(axis=2, keepdims=True)) / spread
     light = x.mean(axis=1, keepdims=True)
     basis = np.concatenate([np.ones_like(light), x, light * light], axis=1)
+    turned, wanted = basis.transpose(0, 2, 1), x[::-1]
     pull = PULL * np.eye(basis.shape[1], dtype=np.float32)
-    weight = np.ones(len(y), np.float32)
-    for _ in range(3):
-        weighted = basis.T * weight
-        rest = y - basis @ np.linalg.solve(weighted @ basis + pull, weighted @ y)
+    weighted = basis
+    for _ in range(ROUNDS):
+        unknown = np.linalg.solve(weighted @ turned + pull, weighted @ wanted.transpose(0, 2, 1))
+        rest = wanted - unknown.transpose(0, 2, 1) @ basis
         miss = np.sqrt((rest * rest).mean(axis=1))
-        weight = 1 / (1 + (miss / STRANGE) ** 2)
-    miss.sort()
-    middle, most = (float(miss[int(share * (len(miss) - 1))]) for share in SHARES)
-    return middle, most
+        weighted = basis * (1 / (1 + (miss / STRANGE) ** 2))[:, None]
+    places = [int(share * (miss.shape[1] - 1)) for share in SHARES]
+    (m0, n0), (m1, n1) = np.partition(miss, places, axis=1)[:, places].tolist()
+    return (m0, n0), (m1, n1)

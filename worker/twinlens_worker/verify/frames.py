@@ -90,17 +90,22 @@ def _edges(picture: Pixels) -> Pixels:
 def _boxes(across: Pixels, down: Pixels) -> Numbers:
     """Return (N, 4) rectangles that edges outline, in pixels; ``down`` is turned on its side."""
     height, width = across.shape[0], down.shape[0]
-    left, right = _between(_lines(across), LEAST_SIDE * width)
-    top, bottom = _between(_lines(down), LEAST_SIDE * height)
-    uprights = (_share(across, x, top, bottom) for x in (left, right))
-    levels = (_share(down, y, left, right).T for y in (top, bottom))
-    sides = np.stack([*uprights, *levels])
-    mean = sides.mean(axis=0)
-    score = np.where(mean >= LEAST_EDGE, mean + sides.min(axis=0), 0)
-    score[(bottom - top == height)[:, None] & (right - left == width)] = 0  # its own frame
-    best = np.argsort(-score, axis=None, kind="stable")[:TRIED]
-    rows, columns = np.unravel_index(best[score.ravel()[best] > 0], score.shape)
-    return _apart(np.stack([left[columns], top[rows], right[columns], bottom[rows]], axis=1))
+    x, y = _lines(across), _lines(down)
+    left, right = _between(x, LEAST_SIDE * width)
+    top, bottom = _between(y, LEAST_SIDE * height)
+    # Of each line once, and then of the 66 by 66 rectangles between them.
+    uprights = _shares(across, x, y[top], y[bottom])
+    levels = _shares(down, y, x[left], x[right]).T
+    sides = [uprights[:, left], uprights[:, right], levels[top], levels[bottom]]
+    mean = (sides[0] + sides[1] + sides[2] + sides[3]) / 4
+    least = functools.reduce(np.minimum, sides)
+    whole = (y[bottom] - y[top] == height)[:, None] & (x[right] - x[left] == width)
+    likely = np.flatnonzero((mean >= LEAST_EDGE) & ~whole)
+    score = mean.ravel()[likely] + least.ravel()[likely]
+    best = likely[np.argsort(-score, kind="stable")[:TRIED]]
+    rows, columns = np.divmod(best, len(left))
+    corners = (x[left[columns]], y[top[rows]], x[right[columns]], y[bottom[rows]])
+    return _apart(np.stack(corners, axis=1))
 
 
 def _lines(edges: Pixels) -> Numbers:
@@ -111,13 +116,19 @@ def _lines(edges: Pixels) -> Numbers:
 
 
 def _between(lines: Numbers, least: float) -> tuple[Numbers, Numbers]:
-    """Return each two lines that are far enough apart."""
-    first, second = np.triu_indices(len(lines), 1)
+    """Return the numbers of each two lines that are far enough apart."""
+    first, second = _twos(len(lines))
     apart = lines[second] - lines[first] >= least
-    return lines[first][apart], lines[second][apart]
+    return first[apart], second[apart]
 
 
-def _share(edges: Pixels, columns: Numbers, first: Numbers, last: Numbers) -> Floats:
+@functools.cache
+def _twos(count: int) -> tuple[Numbers, Numbers]:
+    first, second = np.triu_indices(count, 1)
+    return first, second
+
+
+def _shares(edges: Pixels, columns: Numbers, first: Numbers, last: Numbers) -> Floats:
     """Return (rows, columns): the share of each column between each two rows that is edge."""
     lines = np.zeros((len(edges) + 1, len(columns)), np.float32)
     np.cumsum(edges[:, columns], axis=0, out=lines[1:])

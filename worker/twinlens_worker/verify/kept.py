@@ -14,7 +14,7 @@ import numpy as np
 
 from twinlens_worker.verify.sketch import Features
 
-_MAGIC: Final = b"TWF2"
+_MAGIC: Final = b"TWF3"
 """Names the form and the detector: raise its number when either changes."""
 _FORM: Final = np.dtype(
     [("point", "<u2", 2), ("bits", "u1", 32), ("angle", "<u2"), ("level", "u1")]

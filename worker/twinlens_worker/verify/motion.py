@@ -56,31 +56,31 @@ def rigid_part(flow: Floats, overlap: Overlap) -> Floats | None:
     """
     structured = np.minimum(overlap.a.spread, overlap.b.spread) > LEAST_TEXTURE
     good = (overlap.mask[GRID] > 0) & structured
-    basis = _plane()
     few = 1 + int(good.sum()) // MOST_BLOCKS
-    rows = basis[good][::few]
-    seen = flow[GRID][good][::few]
-    if len(seen) < LEAST_BLOCKS:
+    chosen = np.flatnonzero(good)[::few]
+    if len(chosen) < LEAST_BLOCKS:
         return None
-    flat, wanted = rows.reshape(-1, 8), seen.reshape(-1)
-    weight = np.ones(len(wanted), np.float32)
+    plane = _plane()
+    basis = np.ascontiguousarray(plane[:, :, chosen]).reshape(8, -1)
+    wanted = flow[GRID].reshape(-1, 2)[chosen].T.ravel()
+    weighted = basis
     for tolerance in (3.0, 1.0, 0.4):
-        weighted = flat.T * weight
-        unknown = np.linalg.solve(weighted @ flat + _PULL, weighted @ wanted)
-        miss = ((wanted - flat @ unknown) ** 2).reshape(-1, 2).sum(axis=1)
-        weight = np.repeat((tolerance**2 / (tolerance**2 + miss)) ** 2, 2)
-    return np.asarray(basis @ unknown, np.float32)
+        unknown = np.linalg.solve(weighted @ basis.T + _PULL, weighted @ wanted)
+        miss = ((wanted - unknown @ basis) ** 2).reshape(2, -1).sum(axis=0)
+        weighted = basis * np.tile((tolerance**2 / (tolerance**2 + miss)) ** 2, 2)
+    everywhere = unknown @ plane.reshape(8, -1)
+    return np.ascontiguousarray(everywhere.reshape(2, *good.shape).transpose(1, 2, 0))
 
 
 @functools.cache
 def _plane() -> Floats:
-    """Return (rows, columns, 2, 8): what each unknown adds to the motion of each block."""
+    """Return (8, 2, blocks): what each unknown adds to the motion of each block."""
     count = len(range(SIDE)[GRID[0]])
-    y, x = np.mgrid[-1 : 1 : count * 1j, -1 : 1 : count * 1j]
+    y, x = np.mgrid[-1 : 1 : count * 1j, -1 : 1 : count * 1j].reshape(2, -1)
     one, none = np.ones_like(x), np.zeros_like(x)
     across = [one, x, y, none, none, none, x * x, x * y]
     down = [none, none, none, one, x, y, x * y, y * y]
-    return np.stack([np.stack(across, -1), np.stack(down, -1)], axis=2).astype(np.float32)
+    return np.stack([np.stack(across), np.stack(down)], axis=1).astype(np.float32)
 
 
 def as_homography(motion: Floats) -> Transform:

@@ -110,8 +110,14 @@ class Judges:
 
 def products(rows: Floats) -> Floats:
     """Return measurements, (N, P), and the products of each two of them, (N, P + P (P + 1) / 2)."""
-    first, second = np.triu_indices(rows.shape[1])
+    first, second = _twos(rows.shape[1])
     return np.concatenate([rows, rows[:, first] * rows[:, second]], axis=1)
+
+
+@functools.cache
+def _twos(count: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    first, second = np.triu_indices(count)
+    return first, second
 
 
 def measurements(found: Judgement) -> Floats:
