@@ -83,7 +83,7 @@ def is_settled(catalogue: Catalogue, settings: Settings, model: Model) -> bool:
 
 def is_due(catalogue: Catalogue, settings: Settings, model: Model) -> bool:
     """Tell whether the library is to be tuned by itself: it has grown enough, and nobody said no."""
-    if settings.tune != "auto" or catalogue.meta(f"tuning_off:{model.id}"):
+    if settings.tune != "auto" or catalogue.meta(_off(model)):
         return False
     last = int(catalogue.meta(f"tuning_tried:{model.id}") or 0)
     enough = max(FIRST, GROWTH * last)
@@ -108,7 +108,7 @@ def refit(catalogue: Catalogue, model: Model, *, now: float) -> Tuning:
     tuning = fit(raw, model.copy_threshold, photos=photos)
     with catalogue.write_tx() as tx:
         _want(tx, model, _store(tx, model, tuning, now))
-        tx.execute("DELETE FROM meta WHERE key = ?", (f"tuning_off:{model.id}",))
+        tx.execute("DELETE FROM meta WHERE key = ?", (_off(model),))
     return tuning
 
 
@@ -116,7 +116,15 @@ def turn_off(catalogue: Catalogue, model: Model) -> None:
     """Go back to the model's own space, and stay there until the library is tuned by hand."""
     with catalogue.write_tx() as tx:
         _want(tx, model, OFF)
-        set_meta(tx, f"tuning_off:{model.id}", "1")
+        set_meta(tx, _off(model), "1")
+
+
+def _off(model: Model) -> str:
+    """Return the key under which it is noted that nothing is to be tuned by itself.
+
+    By the model's name: what was said of pocket holds for its next version, which an upgrade brings.
+    """
+    return f"tuning_off:{model.name}"
 
 
 def set_serving(tx: sqlite3.Connection, space: Space) -> None:

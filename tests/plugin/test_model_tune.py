@@ -5,7 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from twinlens import tuning, tunings
+from twinlens import models, tuning, tunings
+from twinlens.catalogue import set_meta
+from twinlens.models import Model
+from twinlens.settings import Settings
+from twinlens_plugin import shipped
+from twinlens_plugin.scanning import Hands
 
 from .conftest import DIMENSION, Built, Cli
 
@@ -47,6 +52,54 @@ def test_off_takes_it_back(filled: Built, twinlens: Cli):
     assert (said["tuned"], said["photos"], said["in_use"]) == (False, None, True)
     assert filled.catalogue.value("SELECT count(*) FROM tunings") == 0
     assert "pocket is untuned" in twinlens("model", "tune", "--off").stdout
+
+
+@pytest.mark.parametrize("begun", [True, False])
+def test_off_while_the_library_goes_over_to_another_version(
+    filled: Built,
+    twinlens: Cli,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    begun: bool,
+):
+    """It holds for the new index, and nobody waits for the old one, which answers as it is till then."""
+    monkeypatch.setattr(Hands, "__init__", lambda *_: pytest.fail("started a worker"))
+    twinlens("model", "tune", "--no-wait")
+    wanted = tunings.wanted_id(filled.catalogue, filled.model)
+    with filled.catalogue.write_tx() as tx:
+        tx.execute("UPDATE models SET weights = NULL")
+        set_meta(tx, f"tuning_serving:{filled.model.id}", str(wanted))
+    old = filled.model
+    if begun:
+        use_shipped(filled)
+    [said] = twinlens.json("model", "tune", "--off")
+    assert (said["tuned"], said["in_use"], said["copies"]) == (False, False, None)
+    assert "the old index answers" in twinlens("model", "tune", "--off").stdout
+    assert tunings.serving_id(filled.catalogue, old) == wanted
+    new = use_shipped(filled)
+    monkeypatch.setattr(tunings, "FIRST", 0)
+    assert not tunings.is_due(filled.catalogue, settings, new)
+    tunings.refit(filled.catalogue, old, now=0.0)
+    assert tunings.is_due(filled.catalogue, settings, new), "tuned by hand, it is tuned again"
+
+
+def use_shipped(built: Built) -> Model:
+    """Make the bundled model the target, as a worker does after an upgrade."""
+    return models.set_target(
+        built.catalogue,
+        name="pocket",
+        digest=shipped.digest() or "",
+        dimension=DIMENSION,
+        input_size=96,
+        copy_threshold=0.9,
+    )[0]
+
+
+@pytest.fixture
+def settings(built: Built) -> Settings:
+    """Settings of the library under test."""
+    return Settings(library=built.library.folder)
 
 
 def test_too_few_photos(built: Built, twinlens: Cli):

@@ -50,16 +50,21 @@ def tune(session: Session, *, off: bool, no_wait: bool) -> int:
         model = get_model(catalogue, "target")
         if model is None:
             raise TuningError("there is nothing to tune on yet. Run: twinlens scan FOLDER")
-        if not off and (going := handover.now(session, catalogue)):
+        going = handover.now(session, catalogue)
+        if going and not off:
             raise TuningError(f"{model.name}: {going}. Tune it then")
-        before = _copies(session, catalogue, model)
+        answers = get_model(catalogue, "serving") or model
+        before = _copies(session, catalogue, answers)
         began = time.monotonic()
         photos = _decide(catalogue, model, off=off)
         seconds = time.monotonic() - began
-        in_use = _is_in_use(catalogue, model)
-        if not in_use and not no_wait:
-            in_use = _wait(session, catalogue, model, interrupt)
-        after = _copies(session, catalogue, model)
+        if going:  # the index of a model on its way out is not made anew: nothing to wait for
+            in_use = tunings.serving_id(catalogue, answers) == tunings.OFF
+        else:
+            in_use = _is_in_use(catalogue, model)
+            if not in_use and not no_wait:
+                in_use = _wait(session, catalogue, model, interrupt)
+        after = _copies(session, catalogue, answers)
         outcome = _Outcome(model, photos, seconds, before, after, in_use)
     _say(session, outcome)
     return interrupt.exit_code if interrupt.number else 0
