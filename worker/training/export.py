@@ -59,9 +59,9 @@ def export(state: dict[str, Any], data: Path | None, out: Path, side: int = INPU
         channels=network.shape.channels,
         blocks=network.shape.blocks,
         training_commit=_commit(),
-        background=brought.levels(),
+        background=brought.levels() if brought else (),
     )
-    pocket_file.write(out, network, header, brought.tensors())
+    pocket_file.write(out, network, header, brought.tensors() if brought else None)
 
 
 def pictures(data: Path | None, seed: int) -> PhotoSet:

@@ -30,13 +30,19 @@ AXES: Final = 128
 """Axes that tell classes apart. 64 to 256 gave the same order of held-out photos, to a point of mAP."""
 
 
-def fit(network: PocketNet, photos: PhotoSet, side: int, threshold: float) -> Parts:
-    """Fit both parts to a whitened network and the photos that it was trained on."""
+def fit(network: PocketNet, photos: PhotoSet, side: int, threshold: float) -> Parts | None:
+    """Fit both parts to a whitened network and the photos that it was trained on.
+
+    None where these are too few, or invented ones, of which none is another's like.
+    """
+    classes = photos.classes().numpy()
+    if len(photos) < tuning.LEAST or len(np.unique(classes)) in {1, len(classes)}:
+        return None
     split = torch.split(photos.pixels, EMBED_BATCH)
     vectors = torch.cat([embed(network, clean_views(part, side)) for part in split]).numpy()
     unlike = tuning.fit(vectors, threshold, whiten=False).landmarks
     background = tuning.around(unpacked(packed(unlike)), len(vectors), NEIGHBOURS)
-    return Parts(background, looks(vectors, photos.classes().numpy()))
+    return Parts(background, looks(vectors, classes))
 
 
 def looks(vectors: Vector, classes: NDArray[np.int64]) -> Looks:

@@ -85,6 +85,7 @@ def put_right(judges: Judges, pairs: Sequence[Pair]) -> tuple[float, float]:
     Platt's scaling: a logistic regression on the logits, by Newton's method. Look-alikes count
     as often as makes COPIED of the photos have a copy: here most have several.
     """
+    pairs = [pair for pair in pairs if pair.kind != "studio"]  # a library compares only the nearest
     photos = len({pair.photo for pair in pairs})
     often = sum(pair.one_shot for pair in pairs) / (COPIED * photos)
     weight = np.array([often if pair.kind == "alike" else 1.0 for pair in pairs])

@@ -39,6 +39,9 @@ EDITS_EACH: Final = 4
 BURSTS_EACH: Final = 2
 NEAREST: Final = 2
 """Other photos that the descriptor finds most alike; compared with an edit of it as well."""
+STUDIO: Final = ("Motorbikes", "airplanes")
+"""Classes whose photos differ least from one another, and fool a judge most: compared with more of them."""
+STUDIO_NEAREST: Final = 10
 LEAST_SIDE: Final = 300
 LEAST_BURST: Final = 90
 """Shortest side of a photo that two frames of a burst are made from."""
@@ -103,7 +106,7 @@ class Pair:
 
     one_shot: bool
     kind: str
-    """The edit, ``burst`` or ``alike``."""
+    """The edit, ``burst``, ``alike``, or ``studio`` where it is alike but not among the nearest."""
     photo: str
     other: str
     """The photo that looks like it; empty where both are made from one."""
@@ -146,7 +149,8 @@ def _jobs(data: Path, seed: int) -> Iterator[Job]:
     drawn = _drawn(data / "train", rng)
     nearest = _nearest(photos, [name.startswith("camera/") for name in names])
     for row, (name, photo) in enumerate(named):
-        alike = [(names[n], photos[n]) for n in nearest[row]]
+        count = STUDIO_NEAREST if name.startswith(STUDIO) else NEAREST
+        alike = [(names[n], photos[n]) for n in nearest[row, :count]]
         is_edited = name in drawn or name.startswith("camera/")
         yield Job(1000 * seed + row, name, photo, alike, is_edited)
 
@@ -203,7 +207,7 @@ def _camera_photo(path: Path, side: int) -> Image.Image | None:
 
 
 def _nearest(photos: list[Image.Image], camera: list[bool]) -> NDArray[np.int64]:
-    """Return (N, NEAREST) by the descriptor; the camera's photos hold several of one shot."""
+    """Return (N, STUDIO_NEAREST) by the descriptor; the camera's photos hold several of one shot."""
     model = load("pocket", device="cpu")
     info = model.info
     squares = [squash(photo, info.input_size) for photo in photos]
@@ -213,7 +217,7 @@ def _nearest(photos: list[Image.Image], camera: list[bool]) -> NDArray[np.int64]
     likeness = vectors @ vectors.T
     likeness[np.ix_(camera, camera)] = -np.inf
     np.fill_diagonal(likeness, -np.inf)
-    return np.argsort(-likeness, axis=1)[:, :NEAREST]
+    return np.argsort(-likeness, axis=1)[:, :STUDIO_NEAREST]
 
 
 def _pairs(job: Job) -> list[Pair]:
@@ -221,7 +225,10 @@ def _pairs(job: Job) -> list[Pair]:
     rng = np.random.default_rng(job.seed)
     sketch, name = sketched(job.photo), job.name
     others = [(other, sketched(photo)) for other, photo in job.alike]
-    made = [Pair(False, "alike", name, other, _measured(sketch, one)) for other, one in others]  # noqa: FBT003
+    made = [
+        Pair(False, _likeness(place), name, other, _measured(sketch, one))  # noqa: FBT003
+        for place, (other, one) in enumerate(others)
+    ]
     if not job.is_edited:
         return made
     for number, kind in enumerate(rng.choice(list(ALL), EDITS_EACH).tolist()):
@@ -229,11 +236,16 @@ def _pairs(job: Job) -> list[Pair]:
         made.append(Pair(True, kind, name, "", _measured(sketch, edit)))  # noqa: FBT003
         if number < len(others):
             other, one = others[number]
-            made.append(Pair(False, "alike", name, other, _measured(one, edit)))  # noqa: FBT003
+            made.append(Pair(False, _likeness(number), name, other, _measured(one, edit)))  # noqa: FBT003
     for _ in range(BURSTS_EACH if min(job.photo.size) > LEAST_BURST else 0):
         first, second = (sketched(frame) for frame in frames(job.photo, rng))
         made.append(Pair(False, "burst", name, "", _measured(first, second)))  # noqa: FBT003
     return made
+
+
+def _likeness(place: int) -> str:
+    """Return the kind of a pair of photos by how many are more alike."""
+    return "alike" if place < NEAREST else "studio"
 
 
 def _measured(a: Sketch, b: Sketch) -> Rows:

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from twinlens import vectors
+from twinlens import parts, vectors
 from twinlens.library import Library
+from twinlens.looks import Looks
 from twinlens.messages import encode_bytes
 from twinlens.settings import Settings
 from twinlens.vectors import Vector
@@ -21,6 +22,7 @@ from twinlens_worker.evaluation.judging import judge
 from twinlens_worker.evaluation.labelled import Labelled, LeftOut, refuse_too_few
 from twinlens_worker.local_models import LocalModels
 from twinlens_worker.measures import Inner
+from twinlens_worker.models import registry
 from twinlens_worker.models.descriptor import Descriptor, load
 from twinlens_worker.one_shot import wanted_model
 from twinlens_worker.pipeline import Pipeline
@@ -81,20 +83,32 @@ def evaluate(
     folders = [photo.folder for photo in collection.judged()]
     for candidate, described in zip(candidates, embedded, strict=True):
         views = [described[place] for place in collection.places]
-        whole, inner = _by_kind(views, candidate.descriptor.info.dimension)
+        whole, inner = _by_kind(views, candidate)
         progress = _progress(say, candidate, "compare", len(folders))
         verdict = judge(whole, folders, progress, inner)
         say({"result": {**_about(candidate), **verdict}})
 
 
-def _by_kind(views: Sequence[Views], dimension: int) -> tuple[Vector, Inner]:
-    """Return the unit vectors of photos (N, D), and those of the pictures within some."""
+def _by_kind(views: Sequence[Views], candidate: Candidate) -> tuple[Vector, Inner]:
+    """Return the looks of photos (N, D), unit vectors, and those of the pictures within some."""
+    dimension, looks = candidate.descriptor.info.dimension, _looks(candidate)
     within = [(place, one.inner) for place, one in enumerate(views) if one.inner is not None]
     whole, inner = (
-        vectors.project(vectors.stack(blobs, dimension))
+        looks(vectors.stack(blobs, dimension))
         for blobs in ([one.whole for one in views], [blob for _, blob in within])
     )
     return whole, Inner(np.array([place for place, _ in within], np.int64), inner)
+
+
+def _looks(candidate: Candidate) -> Callable[[Vector], Vector]:
+    """Return how `twinlens similar` sees the model's vectors."""
+    info = candidate.descriptor.info
+    if info.name != registry.BUNDLED or (
+        candidate.weights is None and info.digest != registry.weights_digest(info.name, None)
+    ):
+        return vectors.project  # a file of the library's own
+    brought = registry.parts(info.name, candidate.weights).get(parts.LOOKS)
+    return Looks.from_bytes(brought, info.dimension).of if brought else vectors.project
 
 
 def _progress(say: Say, candidate: Candidate, step: str, of: int) -> Callable[[int], object]:
