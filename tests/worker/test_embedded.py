@@ -204,7 +204,7 @@ def _other_weights(folder: Path) -> Path:
 
 
 _TMPFS = """
-mount -t tmpfs -o size=6m tmpfs {library} && exec {python} - <<'SCRIPT'
+mount -t tmpfs -o size=16m tmpfs {library} && exec {python} - <<'SCRIPT'
 {script}
 SCRIPT
 """
