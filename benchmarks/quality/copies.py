@@ -96,10 +96,14 @@ def build(data: Path, size: Size, seed: int) -> Task:
 
 def score(task: Task, method: Method, store: Store) -> Copies:
     """Search all queries with one method."""
-    similarity = method.compare(
+    return judge(similarity(task, method, store), task, method.threshold)
+
+
+def similarity(task: Task, method: Method, store: Store) -> Similarity:
+    """Return how alike one method finds queries and references, (queries, references)."""
+    return method.compare(
         store.of(method.asking.name, task.queries), store.of(method.peer.name, task.references)
     )
-    return judge(similarity, task, method.threshold)
 
 
 def judge(similarity: Similarity, task: Task, own_threshold: float | None = None) -> Copies:

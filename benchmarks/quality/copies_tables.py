@@ -16,7 +16,8 @@ READING: Final = (
 )
 WAYS: Final = (
     "Tuned, whitened: fitted on the references, without labels. With turns: searched with the"
-    " query's four quarter turns, of which the best counts."
+    " query's four quarter turns, of which the best counts. Re-ranked: not the descriptor alone, but the"
+    " best candidates compared picture with picture, what is of one shot first."
 )
 BY_EDIT: Final = (
     "Recall of an edit: at the scores where the answers to all queries together are 99 % and 99.9 %"

@@ -47,18 +47,23 @@ class Lineup:
 
     peers: tuple[Peer, ...]
     methods: tuple[Method, ...]
+    reranked: tuple[Method, ...] = ()
+    """Those of whose answers the best are compared, as `twinlens similar` does."""
 
 
 def of_models(models: Sequence[Model]) -> Lineup:
     """Return the rows of each model. Raises ModelError where one is unusable."""
     found: list[Peer] = []
     ways: list[Method] = []
+    used: list[Method] = []
     for model in models:
         peer = peers.network(f"{model.label}{WHOLE}", model.name, model.weights)
         both, turns = peers.with_inner(model.label, peer), peers.turned(peer)
         found += [both, peer, turns]
-        ways += [*own.rows(_own(model), peer, both, turns), methods.with_whitening(peer)]
-    return Lineup(tuple(found), tuple(ways))
+        rows = own.rows(_own(model), peer, both, turns)
+        ways += [*rows, methods.with_whitening(peer)]
+        used.append(rows[0])
+    return Lineup(tuple(found), tuple(ways), tuple(used))
 
 
 def _own(model: Model) -> Own:
@@ -82,4 +87,5 @@ def of_everyone(data: Path) -> Lineup:
             known.method(teacher, known.tuned, f"{teacher.name}, tuned"),
             *(methods.plain(Peer(peer.name, peer.make)) for peer in others),
         ),
+        ours.reranked,
     )

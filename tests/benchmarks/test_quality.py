@@ -69,6 +69,10 @@ def test_everyone_is_measured_and_shown(
         assert {"pocket", alone, f"{alone}, with turns", f"{alone}, whitened", "PDQ"} <= set(
             found[part]
         )
+    assert "pocket, re-ranked" in found["crops"]
+    assert "pocket, re-ranked, the best 5" in found["copies"]
+    assert any(name.startswith("pocket, re-ranked: comparing") for name in found["cost"])
+    assert "real crops, R@1, re-ranked" in output
     assert {"MobileNetV2 (ImageNet, GeM)", "imagededup AHash"} <= set(found["similar"])
     assert set(found["bursts"]["pocket"]) == set(found["bursts"]["8x8 colour thumbnail"])
     ours, chance = found["copies"]["pocket"], found["copies"]["pocket, random weights"]

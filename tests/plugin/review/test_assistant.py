@@ -159,7 +159,7 @@ def test_closed_it_leaves_nothing(library: Library, photo: Path):
     assistant.close()
     assert not psutil.pid_exists(pid)
     assert not assistant.folder.exists()
-    with pytest.raises(ChildError, match="closing"):
+    with pytest.raises(ChildError, match="was stopped"):
         assistant.render(os.fsencode(photo), 10)
 
 
