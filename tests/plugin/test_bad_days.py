@@ -263,7 +263,7 @@ import json, os, subprocess, sys
 from click.testing import CliRunner
 from twinlens_plugin.main import cli
 disk, library, spoil, commands = sys.argv[1:]
-subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "none", disk], check=True)
+subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "none", disk], check=True)
 subprocess.run(["cp", "-r", library, disk + "/library"], check=True)
 if spoil == "read-only":
     subprocess.run(["mount", "-o", "remount,ro", disk], check=True)

@@ -174,7 +174,7 @@ def test_a_full_disk(own: Read, tmp_path: Path):
     """A decision that cannot be written is said, and nothing of it is there."""
     disk = tmp_path / "full"
     disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "none", disk]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=16m", "none", disk]
     if subprocess.run(mount, check=False, capture_output=True).returncode:
         pytest.skip("may not mount")
     try:
