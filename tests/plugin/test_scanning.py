@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from typing import Any
 
 import pytest
 
 from tests.conftest import Clock, RedisServer
 from tests.plugin.conftest import Built
-from twinlens import pairs
-from twinlens.catalogue import set_meta
+from twinlens import pairs, tunings
+from twinlens.catalogue import Catalogue, set_meta
 from twinlens.settings import Settings, load_settings
 from twinlens_plugin.options import Session
 from twinlens_plugin.progress import Counter, Progress, caught_up, read_progress
@@ -86,6 +87,29 @@ def test_a_library_is_caught_up_when_duplicates_were_sought_too(built: Built):
     assert not caught_up(built.catalogue, lower)
     assert pairs.lower_threshold(built.catalogue, lower, built.model)
     assert not caught_up(built.catalogue, lower)
+
+
+def test_a_tuning_that_takes_over_while_it_is_asked_is_not_missed(
+    built: Built, monkeypatch: pytest.MonkeyPatch
+):
+    """Its pairs are there at once and have to be verified: a scan that stopped now would leave them."""
+    one, other = built.photo("a.jpg"), built.photo("b.jpg")
+    settings = Settings(library=built.library.folder)
+    pairs.lower_threshold(built.catalogue, settings, built.model)
+    built.publish()
+    with built.catalogue.write_tx() as tx:
+        set_meta(tx, f"tuning_wanted:{built.model.id}", "1")
+    really = tunings.is_settled
+
+    def is_settled(*asked: Any) -> bool:
+        with Catalogue.open(built.library.catalogue) as worker, worker.write_tx() as tx:
+            set_meta(tx, f"tuning_serving:{built.model.id}", "1")
+            ends = built.content_id(one), built.content_id(other)
+            tx.execute("INSERT INTO unverified (a, b, score) VALUES (?, ?, 0.5)", sorted(ends))
+        return really(*asked)
+
+    monkeypatch.setattr(tunings, "is_settled", is_settled)
+    assert not caught_up(built.catalogue, settings)
 
 
 def test_progress_counts_photos_and_what_waits(built: Built):
