@@ -29,6 +29,7 @@ from twinlens_worker.models.descriptor import Descriptor, load
 from twinlens_worker.target import make_target
 
 OTHER = "decoder, what remains"
+FINDER = "find the picture within"
 ROUND_TRIPS = 200
 
 
@@ -98,6 +99,7 @@ def _instrumented(watch: Stopwatch) -> Iterator[None]:
         (picture, "facts", "EXIF"),
         (picture, "shrunk", "decode at reduced scale"),
         (picture, "upright", "turn upright"),
+        (decoder, "innermost", FINDER),
         (decoder, "keep_thumbnail", "thumbnail, encode and write"),
         (Image.Image, "resize", "resize, to square and thumbnail"),
     ]
@@ -123,7 +125,7 @@ def _decode(
 
 
 def _request(path: Path, side: int, thumbnails: Path | None) -> DecodeRequest:
-    return DecodeRequest(bytes(path), side, thumbnails, None)
+    return DecodeRequest(bytes(path), side, thumbnails, None, inner=True)
 
 
 def _embed_and_commit(
@@ -139,13 +141,18 @@ def _embed_and_commit(
     info = descriptor.info
     target = make_target(catalogue, info)
     files = _recorded(watch, catalogue, folder, len(decoded))
-    pixels = np.stack([item.pixels for item in decoded if item.pixels is not None])
+    whole = [item.pixels for item in decoded if item.pixels is not None]
+    within = {n: item.inner for n, item in enumerate(decoded) if item.inner is not None}
+    pixels = np.stack([*whole, *within.values()])
     descriptor.embed(pixels)
     with watch.stage("embed"):
         rows = [vectors.encode(row) for row in descriptor.embed(pixels)]
+    inner = dict(zip(within, rows[len(whole) :], strict=True))
     results = [
-        Embedded(photo.file_id, photo.generation, item.sha256, item.size, row)
-        for photo, item, row in zip(files, decoded, rows, strict=True)
+        Embedded(
+            photo.file_id, photo.generation, item.sha256, item.size, rows[n], inner=inner.get(n)
+        )
+        for n, (photo, item) in enumerate(zip(files, decoded, strict=True))
     ]
     with watch.stage("commit"):
         commit(

@@ -9,7 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
+from benchmarks import photos, stages
 from benchmarks.__main__ import BENCHMARKS, PAGE
 
 TOP = Path(__file__).parents[2]
@@ -64,6 +66,17 @@ def test_quick_run_of_the_review_page_prints_a_table():
             pytest.fail("chromium is not installed, and CI must not skip")
         pytest.skip("the program chromium is not installed")
     check_table(run("benchmarks.review", "--quick"))
+
+
+@pytest.mark.timeout(120)
+def test_the_finder_of_pictures_within_is_a_stage_of_its_own(tmp_path: Path):
+    """A screenshot is read as a worker reads it: looked through, and embedded with what it shows."""
+    page = Image.new("RGB", (600, 900), "white")
+    page.paste(photos.picture(1, (480, 360)), (60, 200))
+    page.save(tmp_path / "page.png")
+    table = stages.profile([tmp_path / "page.png"], marginal=1.0)
+    [found] = [row for row in table.rows if row[0] == stages.FINDER]
+    assert float(str(found[1]).split()[0]) > 0
 
 
 def check_table(result: subprocess.CompletedProcess[str]) -> None:
