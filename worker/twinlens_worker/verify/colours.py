@@ -10,9 +10,10 @@ from typing import Final
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from twinlens_worker.verify.overlap import SIDE, Overlap
-from twinlens_worker.verify.sketch import Floats, Sketch
+from twinlens_worker.verify.sketch import Floats, Pixels, Sketch
 from twinlens_worker.verify.transform import Transform, scaled
 
 CELLS: Final = 20
@@ -35,13 +36,20 @@ def coloured(a: Sketch, b: Sketch, overlap: Overlap, transform: Transform) -> tu
     no colour can be told.
     """
     to_unit = np.linalg.inv(overlap.to_pixels) @ scaled(SIDE / CELLS, SIDE / CELLS)
-    inside = cv2.resize(overlap.mask, (CELLS, CELLS), interpolation=cv2.INTER_AREA) > 200
+    inside = _inside(overlap.mask)
     if inside.sum() < LEAST_CELLS:
         return (1.0,) * 4
     seen = [_seen(a, to_unit), _seen(b, transform @ to_unit)]
     first, second = _missed(np.stack([one[inside].T for one in seen]))
     better, worse = sorted((first, second))
     return (*better, *worse)
+
+
+def _inside(mask: Pixels) -> NDArray[np.bool_]:
+    """Return (CELLS, CELLS): the places of which both pictures show most."""
+    if mask.all():  # as of whole frames
+        return np.ones((CELLS, CELLS), bool)
+    return np.asarray(cv2.resize(mask, (CELLS, CELLS), interpolation=cv2.INTER_AREA) > 200)
 
 
 def _seen(sketch: Sketch, to_unit: Transform) -> Floats:

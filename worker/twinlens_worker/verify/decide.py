@@ -26,7 +26,7 @@ from twinlens_worker.verify.compare import Comparison, compare
 from twinlens_worker.verify.metadata import Metadata
 from twinlens_worker.verify.sketch import Sketch
 
-VERIFIER: Final = 4
+VERIFIER: Final = 5
 """Version of all that decides; raise it, and what older versions decided is decided anew."""
 
 LIKELY: Final = 0.5

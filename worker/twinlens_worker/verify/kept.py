@@ -1,4 +1,4 @@
-"""Features kept beside the thumbnails: 10 KB a photo that was ever compared, made once.
+"""Features kept beside the thumbnails: 8 KB a photo that was ever compared, made once.
 
 A cache: what is missing, of another version or damaged is made anew.
 """
@@ -14,7 +14,7 @@ import numpy as np
 
 from twinlens_worker.verify.sketch import Features
 
-_MAGIC: Final = b"TWF3"
+_MAGIC: Final = b"TWF4"
 """Names the form and the detector: raise its number when either changes."""
 _FORM: Final = np.dtype(
     [("point", "<u2", 2), ("bits", "u1", 32), ("angle", "<u2"), ("level", "u1")]
