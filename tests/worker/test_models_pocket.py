@@ -1,5 +1,6 @@
 """The bundled descriptor: it finds edited copies, and it is the same for everyone."""
 
+import dataclasses
 import hashlib
 import subprocess
 import sys
@@ -15,9 +16,14 @@ from PIL import Image
 from training import procedural
 from training.edits import EDITS, edited
 from training.photos import squash
+from twinlens import parts, tuning
+from twinlens.errors import ModelError
+from twinlens.looks import Looks
+from twinlens.tuning import Tuning
 from twinlens_worker import measures
-from twinlens_worker.models import pocket_file
+from twinlens_worker.models import pocket_file, pocket_parts
 from twinlens_worker.models.descriptor import Descriptor, describe, load
+from twinlens_worker.models.pocket import fresh_network
 
 PICTURES = 120
 EASY = ("jpeg 5-30", "resize 25 %", "tone", "crop 50 %", "crop 80 %", "border", "meme", "mirror")
@@ -145,3 +151,39 @@ def test_every_kind_of_edit_gives_another_picture(pictures: list[Image.Image]):
         copy = edited(pictures[0], kind, np.random.default_rng(2))
         assert copy.mode == "RGB"
         assert np.abs(squash(copy, 64).astype(int) - squash(pictures[0], 64)).mean() > 0.5, kind
+
+
+def test_bytes_taken_as_they_are_give_the_same_vectors():
+    """The normalisation within the stem is that of mean and deviation before it."""
+    torch.manual_seed(3)
+    network = fresh_network(seed=3).eval()
+    network.fold()
+    pixels = torch.randint(0, 256, (2, 3, 64, 64)).float()
+    mean, std = torch.tensor([120.0, 110, 100]), torch.tensor([58.0, 57, 56])
+    with torch.inference_mode():
+        expected = network((pixels - mean.view(3, 1, 1)) / std.view(3, 1, 1))
+    network.take_bytes(mean, std)
+    with torch.inference_mode():
+        assert torch.allclose(network(pixels), expected, atol=1e-5)
+    assert load("pocket", device="cpu")._network.takes_bytes
+
+
+def test_the_bundled_file_brings_its_parts(tmp_path: Path):
+    """A background and looks for the catalogue; of a file without any, none; cut short, an error."""
+    brought = pocket_parts.stored(None)
+    dimension = describe("pocket").dimension
+    background = Tuning.from_bytes(brought[parts.BACKGROUND], dimension)
+    assert background.landmarks.shape == (4096, dimension)
+    again = tuning.around(background.landmarks, background.photos, background.neighbours)
+    assert background.edge == pytest.approx(again.edge, rel=1e-3)
+    assert Looks.from_bytes(brought[parts.LOOKS], dimension).axes.shape[0] == dimension
+    network = fresh_network(seed=1).eval()
+    network.fold()
+    header = dataclasses.replace(pocket_file.read_header(pocket_file.BUNDLED), background=())
+    plain = tmp_path / "plain.safetensors"
+    pocket_file.write(plain, network, header)
+    assert pocket_parts.stored(plain) == {}
+    broken = tmp_path / "broken.safetensors"
+    broken.write_bytes(pocket_file.BUNDLED.read_bytes()[:-5000])
+    with pytest.raises(ModelError, match=r"broken\.safetensors"):
+        pocket_parts.stored(broken)
