@@ -61,7 +61,9 @@ BENCHMARKS = (
     Benchmark("queue_cost", "The queue: micro-batches against one photo a task"),
     Benchmark("memory", "Memory of the worker with large photos"),
     Benchmark("growth", "Growth: 1,000, 10,000 and 100,000 photos"),
-    Benchmark("index", "What the index finds, how fast, at what size", full=("--full",)),
+    Benchmark(
+        "index", "What the index finds, how fast, at what size", full=("--full",), limit=2400
+    ),
     Benchmark("scale", "A million photos", full=("--full",)),
     Benchmark("review", "The review page with 100,000 groups"),
     Benchmark("duplicates", "Copies against bursts and look-alikes", needs_data=True),

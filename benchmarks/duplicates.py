@@ -27,6 +27,7 @@ from benchmarks.quality import peers
 from benchmarks.quality.edit import STRENGTHS
 from benchmarks.quality.generator import KINDS
 from benchmarks.quality.methods import best_picture, inner
+from benchmarks.quality.own import Own
 from benchmarks.quality.peers import PICTURES, Describe, Vectors
 from benchmarks.quality.pictures import Picture, open_photo, photos_in
 from benchmarks.tables import Table, show
@@ -34,6 +35,7 @@ from training.twins import distinct
 from training.verify_pairs import sketched
 from twinlens import pairs
 from twinlens_worker.measures import pooled
+from twinlens_worker.models import registry
 from twinlens_worker.models.descriptor import load
 from twinlens_worker.verify.compare import compare
 from twinlens_worker.verify.decide import LIKELY
@@ -87,11 +89,13 @@ class Cost:
 
 
 class Floors(NamedTuple):
-    """Scores from which pairs are compared."""
+    """Scores from which pairs are compared, and below the threshold cosines: see `pairs.LOOSE`."""
 
     whole: float
     inner: float
     """Of pairs that an inner picture brings about."""
+    own: Own
+    """What gives the scores."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +132,8 @@ def run(data: Path, originals: int, queries: int, bursts: int) -> bool:
     model, cost = load("pocket", device="cpu"), Cost()
     describe = peers.with_inner("pocket", peers.loaded("pocket", model)).make()
     threshold = model.info.copy_threshold
-    floors = Floors(threshold * pairs.LOOSE, threshold * pairs.LOOSE_INNER)
+    own = Own.of(threshold, model.info.dimension, registry.parts("pocket", None))
+    floors = Floors(threshold * pairs.LOOSE, threshold * pairs.LOOSE_INNER, own)
     paths = _distinct(photos_in(data / "copies" / "originals"), originals)
     library = _shown(describe, (open_photo(path) for path in paths))
     edits = _draw(paths, queries)
@@ -137,10 +142,10 @@ def run(data: Path, originals: int, queries: int, bursts: int) -> bool:
     frames = _bursts(describe, data / "bursts", bursts, floors, cost)
     alike = _look_alikes(library, floors, cost)
     crops = _crops(describe, data / "copies" / "crop_pairs", floors, cost)
-    own = _own(found, edits)
-    ratio = _against_bursts(own, frames)
+    paired = _own(found, edits)
+    ratio = _against_bursts(paired, frames)
     recall = _ranking(found, len(edits), floors.whole)
-    _by_edit(own, [picture for _, picture in edits])
+    _by_edit(paired, [picture for _, picture in edits])
     _false_pairs(alike, len(paths), threshold)
     _real_crops(crops)
     each = 1000 * cost.seconds / max(cost.pairs, 1)
@@ -168,13 +173,15 @@ def _draw(paths: Sequence[Path], count: int) -> list[tuple[int, Picture]]:
 
 
 def _similarity(first: Vectors, second: Vectors, floors: Floors) -> NDArray[np.float32]:
-    """Return the scores of pairs, as the worker keeps them.
-
-    Where an inner picture brings about little, the wholes alone count.
-    """
-    best = best_picture(first, second)
-    wholes = (np.split(rows, PICTURES, axis=1)[0] for rows in (first, second))
-    return np.where(best >= floors.inner, best, inner(*wholes))
+    """Return the scores of pairs as the worker keeps them, in a library that is not tuned; 0 of others."""
+    scored = floors.own.untuned(first)
+    best, best_cosine = (best_picture(first, second, by) for by in (scored, inner))
+    wholes = [np.split(rows, PICTURES, axis=1)[0] for rows in (first, second)]
+    whole, cosine = (by(*wholes) for by in (scored, inner))
+    sure = floors.own.threshold
+    by_inner = (best >= floors.inner) & ((best_cosine >= floors.inner) | (best >= sure))
+    by_whole = (cosine >= floors.whole) | (whole >= sure)
+    return np.where(by_inner, best, np.where(by_whole, whole, 0)).astype(np.float32)
 
 
 def _shown(describe: Describe, photos: Iterable[Image.Image]) -> Shown:
