@@ -6,14 +6,16 @@ score. 2. All others by score. Without comparing, all by score.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from twinlens import vectors
+from twinlens import parts, vectors
 from twinlens.catalogue import Catalogue
+from twinlens.errors import TuningError
 from twinlens.library import Library
 from twinlens.models import Model
 from twinlens.relations import SIMILAR
@@ -152,8 +154,12 @@ class Answerer:
 
     def _score(self, asked: Vector, views: Views) -> float:
         """Return how alike a query, (V, D), and a content are, as ``Searcher.alike`` has it."""
+        looks = vectors.project
+        with contextlib.suppress(TuningError):  # damaged: then the searcher goes without, too
+            if (brought := parts.looks(self._catalogue, self._model)) is not None:
+                looks = brought.of
         held = vectors.stack(views.blobs, self._model.dimension)
-        cosines = vectors.project(asked) @ vectors.project(held).T - INNER_MARGIN
+        cosines = looks(asked) @ looks(held).T - INNER_MARGIN
         cosines[0, 0] += INNER_MARGIN
         return min(1.0, float(cosines.max()))
 

@@ -174,7 +174,7 @@ def relate(settings: Settings) -> None:
 )
 @click.pass_obj
 def assistant(settings: Settings, scratch: Path | None) -> None:
-    """Embed, render and make thumbnails: JSON lines in, JSON lines out, until the input ends.
+    """Embed, compare, render and make thumbnails: JSON lines in, JSON lines out, until the input ends.
 
     Torch is imported with the first embed: the first picture is there in half a second.
     """

@@ -23,6 +23,7 @@ from twinlens.settings import Settings
 from twinlens_worker.decode import Decoded, DecodeRequest
 from twinlens_worker.decode.process import DecoderProcess
 from twinlens_worker.flatness import is_flat
+from twinlens_worker.one_thread import one_thread
 from twinlens_worker.verify.decide import File, Subject, decide
 from twinlens_worker.verify.metadata import Metadata
 from twinlens_worker.verify.pictures import NoPictureError, Pictures
@@ -44,7 +45,7 @@ def relate(settings: Settings, asked: Iterable[Answer]) -> Iterator[Answer]:
     """
     decoder = DecoderProcess(settings)
     try:
-        with Comparer(settings, decoder.decode) as comparer:
+        with one_thread(), Comparer(settings, decoder.decode) as comparer:
             for question in asked:
                 path = decode_bytes(question["path"])
                 yield comparer.relate(path, question["content"], question["score"])
@@ -56,7 +57,7 @@ def answer_relate(settings: Settings, decode: Decode, body: object) -> Answer:
     """Answer a ``relate_message`` with ``{"relations": [...]}``, in order, as ``Comparer`` has them."""
     try:
         path, candidates = read_relate(body)
-        with Comparer(settings, decode) as comparer:
+        with one_thread(), Comparer(settings, decode) as comparer:
             return {"relations": [comparer.relate(path, *one) for one in candidates]}
     except TwinlensError as error:
         return answer_error(error)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from twinlens.catalogue import Catalogue
 from twinlens.library import Library
 from twinlens.settings import Settings
+from twinlens_worker.one_thread import one_thread
 from twinlens_worker.patience import is_full
 
 if TYPE_CHECKING:
@@ -62,7 +63,9 @@ class VerifyingThread:
 
     def _step(self, verifier: Verifier) -> None:
         try:
-            if not verifier.step():
+            with one_thread():
+                compared = verifier.step()
+            if not compared:
                 self._stop.wait(POLL_SECONDS)
         except sqlite3.OperationalError as error:
             if not is_full(error):
