@@ -173,69 +173,72 @@ class Hands:
             )
 
 
-class Rebuild:
-    """Whether an index that is missing, after ``doctor --repair`` say, is yet to be made anew."""
-
-    def __init__(
-        self, session: Session, catalogue: Catalogue, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._session = session
-        self._catalogue = catalogue
-        self._clock = clock
-        self._until = clock() + REBUILD_SECONDS
-        self._is_due = not session.settings.broker and not self._has_index()
-
-    def is_due(self) -> bool:
-        """Tell whether to wait for the worker to publish an index; not for ever (a full disk)."""
-        if self._is_due and (self._has_index() or self._clock() > self._until):
-            self._is_due = False
-        return self._is_due
-
-    def _has_index(self) -> bool:
-        model = get_model(self._catalogue, "target")
-        if model is None or not self._catalogue.value("SELECT 1 FROM vectors LIMIT 1"):
-            return True  # there will be one, or nothing to put in it
-        try:
-            space = tunings.serving(self._catalogue, model)
-            read_manifest(snapshot_folder(self._session.library.index, space), space)
-        except (SnapshotError, TuningError):
-            return False
-        return True
-
-
-class Renewal:
-    """Whether the bundled model of another twinlens is the target, until the worker has made it ours."""
+class Awaited:
+    """Something that a scan has a worker do though no photo waits, and waits for; not for ever."""
 
     def __init__(
         self,
-        session: Session,
-        catalogue: Catalogue,
-        say: Callable[[str], None],
+        is_wanted: Callable[[], bool],
+        seconds: float,
+        *,
+        in_vain: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._settings = session.settings
-        self._catalogue = catalogue
-        self._say = say
+        """``in_vain`` is called once where it is still wanted after so many seconds."""
+        self._is_wanted = is_wanted
+        self._in_vain = in_vain
         self._clock = clock
-        self._until = clock() + RENEWAL_SECONDS
-        # With a broker the commit worker does it when it starts.
-        self._is_due = not session.settings.broker and self._is_outgrown()
+        self._until = clock() + seconds
+        self._is_due = is_wanted()
 
     def is_due(self) -> bool:
-        """Tell whether to wait for the worker; say so where that is in vain."""
-        if self._is_due and not self._is_outgrown():
+        """Tell whether to wait."""
+        if self._is_due and not self._is_wanted():
             self._is_due = False
         elif self._is_due and self._clock() > self._until:
             self._is_due = False
-            self._say(
-                "a twinlens from before the upgrade still runs on this library, with its old model."
-                " Stop that watch or worker, then: twinlens scan"
-            )
+            self._in_vain()
         return self._is_due
 
-    def _is_outgrown(self) -> bool:
-        model = get_model(self._catalogue, "target")
-        return model is not None and is_outgrown(model, self._settings, self._catalogue)
+
+def rebuild(session: Session, catalogue: Catalogue) -> Awaited:
+    """Return the wait for an index that is missing, after ``doctor --repair`` say."""
+
+    def is_missing() -> bool:
+        model = get_model(catalogue, "target")
+        if model is None or not catalogue.value("SELECT 1 FROM vectors LIMIT 1"):
+            return False  # there will be one, or nothing to put in it
+        try:
+            space = tunings.serving(catalogue, model)
+            read_manifest(snapshot_folder(session.library.index, space), space)
+        except (SnapshotError, TuningError):
+            return True
+        return False
+
+    return Awaited(
+        is_missing, REBUILD_SECONDS
+    )  # in vain where the disk is full, which the worker says
+
+
+def renewal(
+    session: Session,
+    catalogue: Catalogue,
+    say: Callable[[str], None],
+    clock: Callable[[], float] = time.monotonic,
+) -> Awaited:
+    """Return the wait for the worker to make our bundled model the target, after an upgrade."""
+
+    def is_old() -> bool:
+        model = get_model(catalogue, "target")
+        return model is not None and is_outgrown(model, session.settings, catalogue)
+
+    def in_vain() -> None:
+        say(
+            "a twinlens from before the upgrade still runs on this library, with its old model."
+            " Stop that watch or worker, then: twinlens scan"
+        )
+
+    return Awaited(is_old, RENEWAL_SECONDS, in_vain=in_vain, clock=clock)
 
 
 def run_scan(
@@ -258,14 +261,15 @@ def run_scan(
     hands = Hands(session, catalogue, bar.say)
     sweep = Sweep(session, catalogue, roots, bar.say, accept_deletions=accept_deletions)
     # A first scan will need the worker: it loads its model while the watcher looks around.
-    rebuild = Rebuild(session, catalogue)
-    renewal = Renewal(session, catalogue, bar.say)
+    awaited = [rebuild(session, catalogue), renewal(session, catalogue, bar.say)]
+    if session.settings.broker:  # the commit worker does both when it starts
+        awaited = []
     needed = get_model(catalogue, "target") is None
     try:
         while True:
             sweeping = sweep.running()
             idle = caught_up(catalogue, session.settings)
-            making = rebuild.is_due() or renewal.is_due()
+            making = any(one.is_due() for one in awaited)
             handover.tick()
             if idle and not sweeping and not making:
                 return True

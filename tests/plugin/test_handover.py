@@ -22,7 +22,7 @@ from twinlens.settings import load_settings
 from twinlens_plugin import handover, shipped
 from twinlens_plugin.handover import Handover
 from twinlens_plugin.options import Session
-from twinlens_plugin.scanning import RENEWAL_SECONDS, Renewal
+from twinlens_plugin.scanning import RENEWAL_SECONDS, renewal
 from twinlens_worker.models import pocket_file
 
 SAYS = "the index is of another version of pocket than this twinlens has; it goes on answering"
@@ -208,11 +208,11 @@ def test_watch_says_it_once_and_when_the_new_index_answers(upgraded: Built):
 def test_a_scan_does_not_wait_for_a_worker_from_before_the_upgrade(upgraded: Built, clock: Clock):
     """It never takes up the new model: what to do is said, once, and the scan goes on."""
     said: list[str] = []
-    renewal = Renewal(session(upgraded), upgraded.catalogue, said.append, clock)
-    assert renewal.is_due()
+    awaited = renewal(session(upgraded), upgraded.catalogue, said.append, clock)
+    assert awaited.is_due()
     clock.advance(RENEWAL_SECONDS + 1)
-    assert not renewal.is_due()
-    assert not renewal.is_due()
+    assert not awaited.is_due()
+    assert not awaited.is_due()
     assert len(said) == 1
     assert "from before the upgrade" in said[0]
 
