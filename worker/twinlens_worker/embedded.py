@@ -46,6 +46,9 @@ def run_embedded(settings: Settings, stop: Event) -> None:
             # The lock is ours, so whoever held these leases is dead.
             ledger.expire(tx, now=time.time(), owner=OWNER)
         background = Background(settings)
+        # First: the indexer would take up a new model before its background is in the catalogue, and
+        # make an index in a space that does not answer.
+        ensure_target(catalogue, settings)
         background.start()
         try:
             while not stop.is_set():
