@@ -34,6 +34,18 @@ def test_half_of_the_pairs_at_one_half_are_of_one_shot(stretch: float, move: flo
     assert found == pytest.approx((stretch, move), abs=0.12)
 
 
+def test_look_alikes_that_no_library_compares_do_not_count():
+    """Probabilities are put right by the nearest photos alone, whatever more were fitted to."""
+    rng = np.random.default_rng(2)
+    pairs = [
+        _pair(one, one_shot=bool(rng.random() < one / 8 + 0.5)) for one in rng.uniform(-4, 4, 900)
+    ]
+    known = Judges.read(FITTED)
+    judges = Doubtful(known.networks, known.logistic)
+    more = [Pair(False, "studio", "b.jpg", "c.jpg", np.full((1, 1), 3, np.float32))] * 500
+    assert put_right(judges, [*pairs, *more]) == put_right(judges, pairs)
+
+
 def test_photos_that_the_data_holds_twice_are_no_look_alikes():
     """By lists of what was seen by eye, and by the numbers of the mirrored ones."""
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from twinlens_worker.verify.align import Alignment
 from twinlens_worker.verify.colours import coloured
-from twinlens_worker.verify.matches import Both
+from twinlens_worker.verify.matches import Both, Held
 from twinlens_worker.verify.motion import LEAST_TEXTURE, as_homography, motion, undone
 from twinlens_worker.verify.overlap import BLOCK, GRID, SIDE, Blocks, Overlap, lay_over
 from twinlens_worker.verify.sketch import Floats, Pixels
@@ -86,10 +86,8 @@ class Judgement:
     """Share of blocks that correlate to each of WELL."""
     coloured: tuple[float, ...]
     """What one change of tone leaves unexplained of colours, the better way round, then the other."""
-    held: int
-    """How many local features match where the alignment takes them."""
-    held_share: float
-    """The same as a share of the features in what both show."""
+    held: Held
+    """How well local features match where the alignment takes them."""
     agreeing: Floats
     """(SIDE / STEP, SIDE / STEP) correlation, NaN outside and where there is no structure."""
 
@@ -149,7 +147,6 @@ def _in_unit(matrix: Transform, to_pixels: Transform) -> Transform:
 def _measured(both: Both, laid: _Laid) -> Judgement:
     overlap, flow = laid.overlap, laid.flow
     a, b = overlap.a, overlap.b
-    held, held_share = both.held(laid.transform)
     remaining = flow[GRID] if laid.rigid is None else flow[GRID] - laid.rigid
     inner = cv2.erode(overlap.mask, _square(BLOCK), borderValue=0)[GRID] > 0
     structured = inner & (np.maximum(a.spread, b.spread) > LEAST_TEXTURE)
@@ -182,8 +179,7 @@ def _measured(both: Both, laid: _Laid) -> Judgement:
         all_moved=float(shifted.sum()) / count,
         all_motion=_moved(all_together, believed),
         coloured=coloured(both.a, both.b, overlap, laid.transform),
-        held=held,
-        held_share=held_share,
+        held=both.held(laid.transform),
         agreeing=np.where(structured, aligned, np.nan),
     )
 

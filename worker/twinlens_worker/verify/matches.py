@@ -21,6 +21,9 @@ FARTHEST: Final = 70
 REACH: Final = 4.0
 """Pixels, of SIDE, by which a match may miss its place: ORB's coarsest level has cells of 3.6."""
 
+CLOSE: Final = 2.0
+"""The same, within which it lies well: copies' corners are in place, those of another motorbike near it."""
+
 _AS_IT_IS: Final = np.eye(3)
 
 
@@ -40,6 +43,20 @@ class Matches:
     def places(self) -> tuple[Floats, Floats]:
         """Return where the matches are, (N, 2) in ``here`` and in ``there``."""
         return self.here.points[self.pairs[:, 0]], self.there.points[self.pairs[:, 1]]
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """How well local features match where an alignment takes them."""
+
+    count: int
+    """How many do."""
+    share: float
+    """The same as a share of those that both pictures show, of the one that has fewer there."""
+    of_matches: float
+    """And as a share of the matches in what both show: of other things most lie elsewhere."""
+    close: float
+    """Share of them that lie well in place."""
 
 
 class Both:
@@ -66,23 +83,26 @@ class Both:
             before, after = _AS_IT_IS, _mirror(self.b)
         return Matches(here, there, _nearest(here, there), before, after)
 
-    def held(self, transform: Transform) -> tuple[int, float]:
-        """Return how many features match where a transform takes a to b.
-
-        And that as a share of those that both pictures show, of the one that has fewer there.
-        """
+    def held(self, transform: Transform) -> Held:
+        """Return how well features match where a transform takes a to b."""
         # The orientation at the corner, whose depth is the last number.
         is_mirrored = np.linalg.det(transform) * transform[2, 2] < 0
         matches = self.mirrored if is_mirrored else self.upright
         there = np.linalg.inv(matches.after) @ transform @ np.linalg.inv(matches.before)
         one, other = matches.places()
-        off = (apply(there, one) - other) * self.b.size
-        count = int((np.hypot(off[:, 0], off[:, 1]) < REACH).sum())
+        taken = apply(there, one)
+        off = np.hypot(*((taken - other) * self.b.size).T)
+        count = int((off < REACH).sum())
         shown = (
             _inside(apply(there, matches.here.points)),
             _inside(apply(np.linalg.inv(there), matches.there.points)),
         )
-        return count, min(count / max(min(shown), 1), 1.0)
+        return Held(
+            count,
+            min(count / max(min(shown), 1), 1.0),
+            count / max(_inside(taken), count, 1),
+            int((off < CLOSE).sum()) / max(count, 1),
+        )
 
 
 def _mirror(sketch: Sketch) -> Transform:

@@ -20,8 +20,8 @@ from twinlens_worker.verify.judge import Judgement
 Floats = NDArray[np.float32]
 
 FITTED: Final = Path(__file__).with_name("fitted.npz")
-MEASUREMENTS: Final = 33
-PLAIN: Final = (*range(10), 11, *range(14, 18), *range(20, 25), 31, 32)
+MEASUREMENTS: Final = 35
+PLAIN: Final = (*range(10), 11, *range(14, 18), *range(20, 25), 31, 32, 33, 34)
 """Measurements that the logistic model takes."""
 FARTHEST: Final = 4.0
 """Spreads from the mean beyond which a measurement counts as that far."""
@@ -137,8 +137,10 @@ def measurements(found: Judgement) -> Floats:
             np.log(found.distortion + 0.01),
             *np.clip(found.gained, -0.5, 0.5),
             *(np.log(min(value, 9.0) + 0.02) for value in found.coloured),
-            np.log(found.held + 1),
-            np.sqrt(found.held_share),
+            np.log(found.held.count + 1),
+            np.sqrt(found.held.share),
+            found.held.of_matches,
+            found.held.close,
         ],
         np.float32,
     )
