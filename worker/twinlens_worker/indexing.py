@@ -14,6 +14,7 @@ from twinlens.models import Model, get_model, promote
 from twinlens.settings import Settings
 from twinlens_worker.indexer import Indexer, open_indexer
 from twinlens_worker.patience import is_full
+from twinlens_worker.target import keep_parts
 from twinlens_worker.tuner import Tuner
 
 log = logging.getLogger("twinlens.worker.indexer")
@@ -74,6 +75,8 @@ class IndexingThread:
                     if model is None:
                         self._wake.wait(POLL_SECONDS)
                     else:
+                        # `model use` may have just named it: the worker's loop has yet to see it.
+                        keep_parts(catalogue, self._settings, model)
                         self._follow(catalogue, model)
         except BaseException as error:  # handed to the worker's main thread
             log.debug("indexer ended", exc_info=True)

@@ -23,10 +23,20 @@ def ensure_target(catalogue: Catalogue, settings: Settings) -> Model:
     brings along for searching is in the catalogue then.
     """
     target = _target(catalogue, settings)
-    if not parts.are_kept(catalogue, target):
-        path = find_weights(settings, ref(target), target)
-        parts.keep(catalogue, target, registry.parts(target.name, path))
+    keep_parts(catalogue, settings, target)
     return target
+
+
+def keep_parts(catalogue: Catalogue, settings: Settings, model: Model) -> None:
+    """Put what a model brings along for searching into the catalogue, before anything is indexed.
+
+    Nothing of weights that are not the model's: those of a version before may be gone.
+    """
+    if model.name != DEFAULT_MODEL or parts.are_kept(catalogue, model):
+        return
+    path = find_weights(settings, ref(model), model)
+    if registry.weights_digest(model.name, path) == model.digest:
+        parts.keep(catalogue, model, registry.parts(model.name, path))
 
 
 def _target(catalogue: Catalogue, settings: Settings) -> Model:
