@@ -32,7 +32,7 @@ def test_the_last_who_wanted_it_gives_the_threads_back():
 
 
 def test_who_limits_within_it_puts_back_one_thread():
-    """The verifier's own limit: whatever it puts back, all threads come back at the end."""
+    """Of a library that is called: whatever that puts back, all threads come back at the end."""
     before = blas_threads()
     with one_thread(), threadpool_limits(limits=1, user_api="blas"):
         assert blas_threads() == 1

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final
 from twinlens.catalogue import Catalogue
 from twinlens.library import Library
 from twinlens.settings import Settings
-from twinlens_worker.one_thread import one_thread
 from twinlens_worker.patience import is_full
 
 if TYPE_CHECKING:
@@ -63,9 +62,7 @@ class VerifyingThread:
 
     def _step(self, verifier: Verifier) -> None:
         try:
-            with one_thread():
-                compared = verifier.step()
-            if not compared:
+            if not verifier.step():
                 self._stop.wait(POLL_SECONDS)
         except sqlite3.OperationalError as error:
             if not is_full(error):

@@ -14,14 +14,13 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from threadpoolctl import ThreadpoolController
-
 from twinlens import relations
 from twinlens.catalogue import Catalogue
 from twinlens.events import add_duplicate
 from twinlens.library import Library
 from twinlens.relations import Candidate, Relation
 from twinlens.settings import Settings
+from twinlens_worker.one_thread import one_thread
 from twinlens_worker.verify.decide import VERIFIER, Decision, File, Subject, decide
 from twinlens_worker.verify.metadata import Metadata
 from twinlens_worker.verify.pictures import NoPictureError, Pictures
@@ -48,9 +47,6 @@ class Verifier:
         self._catalogue = catalogue
         self._clock = clock
         self._pictures = Pictures(settings, library.thumbnails)
-        # A product of 300 features takes no time; OpenBLAS's other threads, which wait for the next
-        # one, took two fifths of the CPU on two cores.
-        self._threads = ThreadpoolController()
         if relations.has_older(catalogue, VERIFIER):
             with catalogue.write_tx() as tx:
                 count = relations.verify_again(tx, VERIFIER)
@@ -60,7 +56,7 @@ class Verifier:
         """Compare up to ``limit`` pairs; return how many there were."""
         waiting = relations.unverified(self._catalogue, limit, now=self._clock())
         subjects = Subjects(self._catalogue)
-        with self._threads.limit(limits=1, user_api="blas"):
+        with one_thread():
             decided = [(one, self._decide(one, subjects)) for one in waiting]
         if decided:
             with self._catalogue.write_tx() as tx:
