@@ -7,7 +7,10 @@ import pytest
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageOps
 
 from tests.worker.verify.conftest import draw_scene, saved, sketched
+from twinlens_worker.verify.align import Alignment
 from twinlens_worker.verify.compare import compare
+from twinlens_worker.verify.judge import judge
+from twinlens_worker.verify.matches import Both
 from twinlens_worker.verify.transform import apply
 
 WHOLE = (0.0, 0.0, 1.0, 1.0)
@@ -133,3 +136,15 @@ def test_narrow_pictures_are_compared_too(shape: tuple[int, int]):
     )
     assert compare(one, one) is not None
     assert compare(one, other) is not None
+
+
+@pytest.mark.parametrize(("share", "measured"), [(0.1, True), (0.45, False)])
+def test_pictures_that_disagree_in_many_places_are_not_measured(share: float, measured: bool):
+    """A tenth that is another thing may have been laid over; of two things far more disagrees."""
+    scene = draw_scene(3)
+    width, height = scene.size
+    other = scene.copy()
+    part = (0, 0, round(width * share), height)
+    other.paste(ImageOps.invert(scene.crop(part)), part)
+    both = Both(sketched(scene), sketched(other))
+    assert (judge(both, Alignment(np.eye(3))) is not None) == measured

@@ -34,6 +34,8 @@ STRANGE_BELOW: Final = 0.5
 """The same, below which nothing explains a block."""
 LITTLE: Final = 0.3
 """Correlation of a block that is more than chance."""
+AGREEING: Final = 0.75
+"""Share of blocks that correlate at all, without which two pictures are of two things."""
 WELL: Final = (0.7, 0.9)
 """Correlations of blocks that agree, whatever was laid over others."""
 NEAR: Final = 5
@@ -110,11 +112,13 @@ def judge(both: Both, alignment: Alignment) -> Judgement | None:
     if overlap is None or not _has_something(overlap):
         return None
     flow, rigid = motion(overlap)
-    if rigid is not None and _is_off(rigid, overlap):
+    is_off = rigid is not None and _is_off(rigid, overlap)
+    if rigid is not None and is_off:
         transform = transform @ _in_unit(as_homography(rigid), overlap.to_pixels)
         overlap = lay_over(a, b, transform)
-        if overlap is None:
-            return None
+    if overlap is None or not _agrees(overlap):
+        return None
+    if is_off:
         flow, rigid = motion(overlap)
     return _measured(both, _Laid(transform, overlap, flow, rigid))
 
@@ -127,9 +131,23 @@ def _is_off(rigid: Floats, overlap: Overlap) -> bool:
 
 def _has_something(overlap: Overlap) -> bool:
     """Tell whether a quarter of the blocks agree a little: else the alignment is wrong altogether."""
-    structured = (overlap.mask[GRID] > 0) & (overlap.a.spread > LEAST_TEXTURE)
-    values = overlap.a.correlation(overlap.b)[structured]
+    values = _correlations(overlap)
     return bool((values > LITTLE).mean() > 0.25) if len(values) else True
+
+
+def _agrees(overlap: Overlap) -> bool:
+    """Tell whether all but few blocks agree more than not, once the alignment is refined.
+
+    Of two things 29 in 100 alignments do not, of 9,291 edits that are found 5: all-over watermarks. What
+    is measured then takes half of what judging costs.
+    """
+    values = _correlations(overlap)
+    return bool((values > 0).mean() > AGREEING) if len(values) else True
+
+
+def _correlations(overlap: Overlap) -> Floats:
+    structured = (overlap.mask[GRID] > 0) & (overlap.a.spread > LEAST_TEXTURE)
+    return overlap.a.correlation(overlap.b)[structured]
 
 
 def _distortion(pixels: Transform, size: tuple[int, int]) -> float:
