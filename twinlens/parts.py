@@ -11,6 +11,7 @@ have none: then the cosine of its vectors is all.
 from __future__ import annotations
 
 import hashlib
+import sqlite3
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -43,12 +44,9 @@ def are_kept(catalogue: Catalogue, model: Model) -> bool:
     return catalogue.row("SELECT 1 FROM model_parts WHERE model_id = ?", (model.id,)) is not None
 
 
-def drop_background(catalogue: Catalogue, model: Model) -> None:
+def drop_background(tx: sqlite3.Connection, model: Model) -> None:
     """Forget a background that is damaged; it does not come back."""
-    with catalogue.write_tx() as tx:
-        tx.execute(
-            "DELETE FROM model_parts WHERE model_id = ? AND name = ?", (model.id, BACKGROUND)
-        )
+    tx.execute("DELETE FROM model_parts WHERE model_id = ? AND name = ?", (model.id, BACKGROUND))
 
 
 def background(catalogue: Catalogue, model: Model) -> Tuning | None:

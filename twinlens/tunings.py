@@ -139,9 +139,9 @@ def give_up(catalogue: Catalogue, model: Model, tuning_id: int) -> None:
     Then pairs are sought anew. It is fitted anew by itself where that is not switched off. OFF: the
     model's own background is what is damaged.
     """
-    if tuning_id == OFF:
-        parts.drop_background(catalogue, model)
     with catalogue.write_tx() as tx:
+        if tuning_id == OFF:
+            parts.drop_background(tx, model)
         for role in ("serving", "wanted"):
             tx.execute(
                 "DELETE FROM meta WHERE key = ? AND value = ?",

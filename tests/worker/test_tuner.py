@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from tests.core.test_tuning import copies, photos
-from twinlens import contents, ledger, pairs, snapshot, tuning, tunings
+from twinlens import contents, ledger, pairs, parts, snapshot, tuning, tunings
 from twinlens.catalogue import Catalogue, set_meta
 from twinlens.errors import TuningError
 from twinlens.filestat import FileStat
@@ -282,6 +282,33 @@ def test_damaged_tuning(
     follow(catalogue, library, settings, wide)
     assert tunings.serving_id(catalogue, wide) != tunings.OFF
     check(catalogue, library, wide, photos(1000, 1)[7])
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_damaged_tuning_of_a_model_with_a_background(
+    catalogue: Catalogue,
+    library: Library,
+    settings: Settings,
+    wide: Model,
+    add: Adder,
+    *,
+    whole: bool,
+):
+    """Without its tuning the library is in the background's space, or of cosines where that is damaged too."""
+    off = replace(settings, tune="off")
+    background = tuning.around(project(photos(200, 3)), 200, 3)
+    parts.keep(catalogue, wide, {parts.BACKGROUND: background.to_bytes()})
+    add(photos(600, 1))
+    tunings.refit(catalogue, wide, now=1.0)
+    follow(catalogue, library, off, wide)
+    with catalogue.write_tx() as tx:
+        tx.execute("UPDATE tunings SET tuning = substr(tuning, 1, 99)")
+        if not whole:
+            tx.execute("UPDATE model_parts SET data = substr(data, 1, 99)")
+    indexer = follow(catalogue, library, off, wide)
+    assert indexer.space.mark == (background.digest if whole else "")
+    assert indexer.space.mark == tunings.serving(catalogue, wide).mark
+    assert Searcher(catalogue, library, wide).problem is None
 
 
 def test_too_few_unlike_photos_are_tried_once(

@@ -142,14 +142,14 @@ class Indexer:
         self._published = self._seq
 
     def _choose_space(self) -> Space:
-        """Return the space that answers; a damaged tuning is given up."""
+        """Return the space that answers; a damaged tuning is given up, and a damaged background."""
         try:
             return tunings.serving(self._catalogue, self.model)
         except TuningError as error:
             log.warning("%s; going on without it", error)
             damaged = tunings.serving_id(self._catalogue, self.model)
             tunings.give_up(self._catalogue, self.model, damaged)
-            return Space(self.model)
+            return self._choose_space()  # the model's own, which may be that of its background
 
     def _lower_threshold(self) -> float:
         """Return the copy threshold by which pairs are kept: the lowest ever wanted."""

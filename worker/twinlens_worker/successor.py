@@ -142,6 +142,6 @@ class Successor(Indexer):
 
 
 def _as_words(space: Space) -> str:
-    if space.tuning is None:
+    if space.tuning is None or space.tuning_id == tunings.OFF:  # a background is of other photos
         return f"model {space.model.name} answers untuned from now on"
     return f"model {space.model.name} answers tuned on {space.tuning.photos:,} photos from now on"
