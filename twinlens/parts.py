@@ -44,6 +44,29 @@ def are_kept(catalogue: Catalogue, model: Model) -> bool:
     return catalogue.row("SELECT 1 FROM model_parts WHERE model_id = ?", (model.id,)) is not None
 
 
+def damaged(catalogue: Catalogue, model: Model) -> list[str]:
+    """Return the names of the parts in the catalogue that are not as the model brought them."""
+    rows = catalogue.rows(
+        "SELECT name, digest, data FROM model_parts WHERE model_id = ?", (model.id,)
+    )
+    return [name for name, digest, data in rows if hashlib.sha256(data).hexdigest() != digest]
+
+
+def mend(catalogue: Catalogue, model: Model, brought: Mapping[str, bytes]) -> None:
+    """Put damaged parts back as the model brought them: the index, made by what they were, holds.
+
+    A background that was given up does not come back: pairs have been sought without it.
+    """
+    with catalogue.write_tx() as tx:
+        tx.executemany(
+            "UPDATE model_parts SET digest = ?, data = ? WHERE model_id = ? AND name = ?",
+            [
+                (hashlib.sha256(data).hexdigest(), data, model.id, name)
+                for name, data in brought.items()
+            ],
+        )
+
+
 def drop_background(tx: sqlite3.Connection, model: Model) -> None:
     """Forget a background that is damaged; it does not come back."""
     tx.execute("DELETE FROM model_parts WHERE model_id = ? AND name = ?", (model.id, BACKGROUND))
@@ -79,6 +102,6 @@ def _data(catalogue: Catalogue, model: Model, name: str) -> bytes | None:
     if hashlib.sha256(data).hexdigest() != digest:
         raise TuningError(
             f"the {name} of model {model.name} in the catalogue is damaged."
-            " A worker goes on without it: twinlens scan"
+            " The worker puts it back: twinlens scan"
         )
     return bytes(data)

@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 
-from twinlens import dispatch, tunings
+from twinlens import dispatch, parts, tunings
 from twinlens.broker import make_app
 from twinlens.catalogue import Catalogue
 from twinlens.errors import SnapshotError, TuningError
@@ -202,7 +202,7 @@ class Awaited:
 
 
 def rebuild(session: Session, catalogue: Catalogue) -> Awaited:
-    """Return the wait for an index that is missing, after ``doctor --repair`` say."""
+    """Return the wait for what is missing: the index, after ``doctor --repair`` say, a model's part."""
 
     def is_missing() -> bool:
         model = get_model(catalogue, "target")
@@ -213,7 +213,7 @@ def rebuild(session: Session, catalogue: Catalogue) -> Awaited:
             read_manifest(snapshot_folder(session.library.index, space), space)
         except (SnapshotError, TuningError):
             return True
-        return False
+        return bool(parts.damaged(catalogue, model))
 
     return Awaited(
         is_missing, REBUILD_SECONDS

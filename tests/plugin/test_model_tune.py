@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from twinlens import models, tuning, tunings
+from twinlens import models, parts, tuning, tunings
 from twinlens.catalogue import set_meta
 from twinlens.models import Model
 from twinlens.settings import Settings
@@ -123,4 +123,17 @@ def test_damaged_tuning_is_reported(filled: Built, twinlens: Cli):
     [problem] = [each for each in twinlens.json("doctor", code=1) if each.get("check") == "tuning"]
     assert "damaged" in problem["problem"]
     assert problem["cure"] == "run: twinlens model tune"
+    assert twinlens.json("similar", filled.photos / "7.jpg")[0]["rank"] == 1
+
+
+@pytest.mark.parametrize("name", [parts.BACKGROUND, parts.LOOKS])
+def test_a_damaged_part_of_the_model_is_reported(filled: Built, twinlens: Cli, name: str):
+    """Doctor names it and says that a scan puts it back; similar answers without it."""
+    parts.keep(filled.catalogue, filled.model, {name: b"as it was brought"})
+    with filled.catalogue.write_tx() as tx:
+        tx.execute("UPDATE model_parts SET data = x'00'")
+    found = [each for each in twinlens.json("doctor", code=1) if each.get("check") == "model"]
+    assert [(name in one["problem"], one["cure"]) for one in found] == [
+        (True, "run: twinlens scan")
+    ]
     assert twinlens.json("similar", filled.photos / "7.jpg")[0]["rank"] == 1

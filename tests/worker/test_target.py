@@ -49,3 +49,22 @@ def test_another_version_brings_nothing(catalogue: Catalogue, settings: Settings
     )
     keep_parts(catalogue, settings, before)
     assert not parts.are_kept(catalogue, before)
+
+
+@pytest.mark.parametrize("name", [parts.BACKGROUND, parts.LOOKS])
+def test_a_damaged_part_is_put_back(catalogue: Catalogue, settings: Settings, name: str):
+    """As the model brought it; a background that was given up stays away."""
+    model = ensure_target(catalogue, settings)
+    mark = tunings.serving(catalogue, model).mark
+    with catalogue.write_tx() as tx:
+        tx.execute("UPDATE model_parts SET data = substr(data, 1, 1000) WHERE name = ?", (name,))
+    assert parts.damaged(catalogue, model) == [name]
+    ensure_target(catalogue, settings)
+    assert parts.damaged(catalogue, model) == []
+    assert tunings.serving(catalogue, model).mark == mark
+    tunings.give_up(catalogue, model, tunings.OFF)
+    with catalogue.write_tx() as tx:
+        tx.execute("UPDATE model_parts SET data = x'00'")
+    ensure_target(catalogue, settings)
+    assert parts.looks(catalogue, model) is not None
+    assert parts.background(catalogue, model) is None

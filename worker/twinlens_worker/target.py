@@ -30,13 +30,20 @@ def ensure_target(catalogue: Catalogue, settings: Settings) -> Model:
 def keep_parts(catalogue: Catalogue, settings: Settings, model: Model) -> None:
     """Put what a model brings along for searching into the catalogue, before anything is indexed.
 
-    Nothing of weights that are not the model's: those of a version before may be gone.
+    What is damaged there is put back. Nothing of weights that are not the model's: those of a version
+    before may be gone.
     """
-    if model.name != DEFAULT_MODEL or parts.are_kept(catalogue, model):
+    is_kept, damaged = parts.are_kept(catalogue, model), parts.damaged(catalogue, model)
+    if model.name != DEFAULT_MODEL or (is_kept and not damaged):
         return
     path = find_weights(settings, ref(model), model)
-    if registry.weights_digest(model.name, path) == model.digest:
-        parts.keep(catalogue, model, registry.parts(model.name, path))
+    if registry.weights_digest(model.name, path) != model.digest:
+        return
+    brought = registry.parts(model.name, path)
+    if is_kept:
+        parts.mend(catalogue, model, brought)
+    else:
+        parts.keep(catalogue, model, brought)
 
 
 def _target(catalogue: Catalogue, settings: Settings) -> Model:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from twinlens import snapshot, tunings, vectors
+from twinlens import parts, snapshot, tunings, vectors
 from twinlens.catalogue import Catalogue
 from twinlens.errors import SnapshotError, TuningError
 from twinlens.library import Library
@@ -37,9 +37,15 @@ class IndexReport:
 def check_index(catalogue: Catalogue, library: Library, model: Model) -> IndexReport:
     """Verify the snapshot's checksum, then compare its entries with the vectors."""
     report = IndexReport()
+    damaged = parts.damaged(catalogue, model)
+    for name in damaged:
+        text = f"the {name} of model {model.name} in the catalogue is damaged"
+        report.problems.append(Problem("model", text, "run: twinlens scan"))
     try:
         space = tunings.serving(catalogue, model)
     except TuningError as error:
+        if parts.BACKGROUND in damaged and tunings.serving_id(catalogue, model) == tunings.OFF:
+            return report  # said already
         text = str(error).partition(" Fit it anew")[0]
         report.problems.append(Problem("tuning", text, "run: twinlens model tune"))
         return report
