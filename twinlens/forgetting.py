@@ -35,7 +35,9 @@ class Stored:
 
 def stored_models(catalogue: Catalogue, library: Library) -> list[Stored]:
     """Return the models that the library has vectors of, and those in use, oldest first."""
-    counts, inner = (_counted(catalogue, table) for table in ("vectors", "inner_vectors"))
+    counts = _of_each(catalogue, "count(*)", "vectors")
+    inner = _of_each(catalogue, "count(*)", "inner_vectors")
+    parts = _of_each(catalogue, "sum(length(data))", "model_parts")
     roles = {}
     for role in ("target", "serving"):
         model = get_model(catalogue, role)
@@ -46,6 +48,7 @@ def stored_models(catalogue: Catalogue, library: Library) -> list[Stored]:
             model,
             counts.get(model.id, 0),
             (counts.get(model.id, 0) + inner.get(model.id, 0)) * model.dimension * 2
+            + parts.get(model.id, 0)
             + _index_bytes(library, model),
             roles.get(model.id),
         )
@@ -54,9 +57,9 @@ def stored_models(catalogue: Catalogue, library: Library) -> list[Stored]:
     ]
 
 
-def _counted(catalogue: Catalogue, table: str) -> dict[int, int]:
-    """Return how many rows each model has in a table."""
-    rows = catalogue.rows(f"SELECT model_id, count(*) FROM {table} GROUP BY model_id")  # noqa: S608
+def _of_each(catalogue: Catalogue, sql: str, table: str) -> dict[int, int]:
+    """Return what an aggregate over the rows of each model in a table gives, by model."""
+    rows = catalogue.rows(f"SELECT model_id, {sql} FROM {table} GROUP BY model_id")  # noqa: S608
     return dict(map(tuple, rows))
 
 

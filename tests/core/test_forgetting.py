@@ -6,7 +6,7 @@ import pytest
 
 from tests.core.conftest import Shelf
 from tests.core.test_models import use
-from twinlens import forgetting, labels, models, snapshot
+from twinlens import forgetting, labels, models, parts, snapshot
 from twinlens.catalogue import Catalogue, set_meta
 from twinlens.errors import ModelError
 from twinlens.forgetting import forget, stored_models
@@ -30,6 +30,7 @@ def old(shelf: Shelf, model: Model, catalogue: Catalogue, library: Library) -> M
     folder = snapshot.snapshot_folder(library.index, Space(model))
     folder.mkdir(parents=True)
     (folder / "index").write_bytes(bytes(1000))
+    parts.keep(catalogue, model, {parts.LOOKS: bytes(500)})
     return model
 
 
@@ -54,10 +55,10 @@ def test_all_of_it_goes(
     other = replace(shelf, catalogue)
     before = {stored.model.name: stored for stored in stored_models(catalogue, library)}
     assert (before["pocket"].vectors, before["pocket"].role) == (3, None)
-    assert before["pocket"].bytes == 3 * 16 * 2 + 1000
+    assert before["pocket"].bytes == 3 * 16 * 2 + 500 + 1000
     assert before["resnet50"].role == "serving"
     forget(catalogue, library, old)
-    for table in ("vectors", "labels", "pairs", "log"):
+    for table in ("vectors", "labels", "pairs", "log", "model_parts"):
         sql = f"SELECT count(*) FROM {table} WHERE model_id = ?"
         assert catalogue.value(sql, (old.id,)) == 0, table
     assert catalogue.meta(f"pairs_seq:{old.id}") is None
