@@ -11,9 +11,6 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any, Final, Self
 
-import cv2
-import numpy as np
-
 from twinlens.asking import answer_error
 from twinlens.catalogue import Catalogue
 from twinlens.errors import PhotoError, TwinlensError
@@ -26,7 +23,7 @@ from twinlens_worker.flatness import is_flat
 from twinlens_worker.one_thread import one_thread
 from twinlens_worker.verify.decide import File, Subject, decide
 from twinlens_worker.verify.metadata import Metadata
-from twinlens_worker.verify.pictures import NoPictureError, Pictures
+from twinlens_worker.verify.pictures import NoPictureError, Pictures, unsquashed
 from twinlens_worker.verify.sketch import SIDE, Sketch
 from twinlens_worker.verify.verifier import Subjects
 
@@ -136,7 +133,6 @@ class _Unseen:
     def __init__(self, path: bytes, seen: Decoded) -> None:
         assert seen.pixels is not None
         folder, name = os.path.split(path)
-        width, height = seen.width or SIDE, seen.height or SIDE
         self.path = path
         self.sha256 = seen.sha256
         self.subject = Subject(
@@ -147,7 +143,6 @@ class _Unseen:
             is_flat(seen.pixels),
         )
         # Square as decoders give it: in its own proportions it is what a thumbnail would be.
-        scale = min(1.0, SIDE / max(width, height))
-        size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        upright = cv2.resize(seen.pixels, size, interpolation=cv2.INTER_AREA)
-        self.sketch = Sketch(np.asarray(upright[..., ::-1], np.uint8))
+        upright = unsquashed(seen)
+        assert upright is not None  # a decoder says how large what it gives was
+        self.sketch = Sketch(upright)

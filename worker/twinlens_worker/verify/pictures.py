@@ -97,7 +97,7 @@ class Pictures:
             # Written by the decoder where thumbnails are kept: that one has the picture's shape.
             found = _read(path) if decoded is not None else None
             if found is None and decoded is not None:
-                found = _unsquashed(decoded)
+                found = unsquashed(decoded)
         if found is None:
             raise NoPictureError
         return found
@@ -131,7 +131,7 @@ def _read(path: Path) -> Pixels | None:
     return None if picture is None else np.asarray(picture, np.uint8)
 
 
-def _unsquashed(decoded: Decoded) -> Pixels | None:
+def unsquashed(decoded: Decoded) -> Pixels | None:
     """Return the picture of a square decode, (H, W, 3) BGR, in its own proportions."""
     if decoded.pixels is None or not decoded.width or not decoded.height:
         return None
