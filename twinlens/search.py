@@ -126,6 +126,12 @@ class Searcher:
         wholes = self._by_looks(raw, list({hit.content_id: None for hit in hits}))
         return _best([*wholes, *self._inner_by_looks(raw, k)], k)
 
+    def score(self, query: Vector, other: Vector) -> float:
+        """Return how alike two photos are, as ``alike`` has it; of each its vectors (V, D), the whole first."""
+        cosines = self._looks(query) @ self._looks(other).T - np.float32(INNER_MARGIN)
+        cosines[0, 0] += np.float32(INNER_MARGIN)
+        return float(cosines.max())
+
     def _scored(self, nearest: list[Hit]) -> Iterator[tuple[Hit, float]]:
         """Yield hits of ``_nearest`` with their scores."""
         products = np.array([hit.score for hit in nearest], np.float32)

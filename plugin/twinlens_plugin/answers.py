@@ -6,21 +6,19 @@ score. 2. All others by score. Without comparing, all by score.
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from twinlens import parts, vectors
+from twinlens import vectors
 from twinlens.catalogue import Catalogue
-from twinlens.errors import TuningError
 from twinlens.library import Library
 from twinlens.models import Model
 from twinlens.relations import SIMILAR
 from twinlens.search import Searcher
-from twinlens.views import INNER_MARGIN, Views, views_of
+from twinlens.views import Views, views_of
 from twinlens_plugin import verified
 from twinlens_plugin.current import CURRENT
 from twinlens_plugin.errors import ChildError
@@ -148,20 +146,11 @@ class Answerer:
         for content in sorted(paths, key=lambda one: -known[one].probability)[: k + 1]:
             views = views_of(self._catalogue, self._model, content)
             if views is not None:
-                score = 1.0 if content == query.content_id else self._score(asked, views)
+                held = vectors.stack(views.blobs, self._model.dimension)
+                looks = 1.0 if content == query.content_id else self._searcher.score(asked, held)
+                score = min(1.0, looks)
                 own = paths[content]
                 yield from (Match(path, score, content) for path in own if path != query.path)
-
-    def _score(self, asked: Vector, views: Views) -> float:
-        """Return how alike a query, (V, D), and a content are, as ``Searcher.alike`` has it."""
-        looks = vectors.project
-        with contextlib.suppress(TuningError):  # damaged: then the searcher goes without, too
-            if (brought := parts.looks(self._catalogue, self._model)) is not None:
-                looks = brought.of
-        held = vectors.stack(views.blobs, self._model.dimension)
-        cosines = looks(asked) @ looks(held).T - INNER_MARGIN
-        cosines[0, 0] += INNER_MARGIN
-        return min(1.0, float(cosines.max()))
 
     def _in_words(self, query: Query, match: Match) -> Match:
         if query.content_id is None or match.known is None:
