@@ -9,15 +9,43 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from twinlens import ledger
+from twinlens import ledger, tuning
 from twinlens.catalogue import Catalogue
 from twinlens.filestat import FileStat
+from twinlens.library import Library
 from twinlens.messages import Embedded, ModelRef
-from twinlens.models import Model
+from twinlens.models import Model, set_target
 from twinlens.roots import Root
+from twinlens.settings import Settings
 from twinlens.vectors import encode
 
 Recorder = Callable[..., int]
+
+
+@pytest.fixture
+def few_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let small libraries be tuned, which are quick to make."""
+    monkeypatch.setattr(tuning, "LEAST", 64)
+
+
+@pytest.fixture
+def settings(library: Library) -> Settings:
+    """Settings of the library under test."""
+    return Settings(library=library.folder)
+
+
+@pytest.fixture
+def wide(catalogue: Catalogue) -> Model:
+    """A model of as many numbers as the made photos of a tuned library have."""
+    return set_target(
+        catalogue,
+        name="wide",
+        digest="cd" * 32,
+        dimension=64,
+        input_size=96,
+        copy_threshold=0.9,
+        at_once=True,
+    )[0]
 
 
 @pytest.fixture

@@ -30,12 +30,6 @@ Adder = Callable[..., None]
 
 
 @pytest.fixture
-def settings(library: Library) -> Settings:
-    """Settings of the library under test."""
-    return Settings(library=library.folder)
-
-
-@pytest.fixture
 def add(catalogue: Catalogue, ref: ModelRef, record: Recorder) -> Adder:
     """Commit contents by number, with a vector of one's own where given."""
 

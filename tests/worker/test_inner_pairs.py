@@ -39,12 +39,6 @@ CLOSE = 3e-3
 
 
 @pytest.fixture
-def settings(library: Library) -> Settings:
-    """Settings of the library under test."""
-    return Settings(library=library.folder)
-
-
-@pytest.fixture
 def add(catalogue: Catalogue, ref: ModelRef, record: Recorder) -> Adder:
     """Commit a content by its number, with its two vectors, or several at once."""
 

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from tests.core.test_tuning import copies, photos
-from twinlens import ledger, pairs, tuning, tunings
+from twinlens import ledger, pairs, tunings
 from twinlens.catalogue import Catalogue, set_meta
 from twinlens.filestat import FileStat
 from twinlens.library import Library
 from twinlens.messages import ModelRef
-from twinlens.models import Model, set_target
+from twinlens.models import Model
 from twinlens.roots import Root
 from twinlens.settings import Settings
 from twinlens.spaces import Space
@@ -38,30 +38,7 @@ Set = set[tuple[int, int]]
 Adder = Callable[[Vector, Vector], None]
 
 
-@pytest.fixture(autouse=True)
-def few_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let small libraries be tuned, which are quick to make."""
-    monkeypatch.setattr(tuning, "LEAST", 64)
-
-
-@pytest.fixture
-def settings(library: Library) -> Settings:
-    """Settings of the library under test."""
-    return Settings(library=library.folder)
-
-
-@pytest.fixture
-def wide(catalogue: Catalogue) -> Model:
-    """A model of as many numbers as the made photos have."""
-    return set_target(
-        catalogue,
-        name="wide",
-        digest="cd" * 32,
-        dimension=64,
-        input_size=96,
-        copy_threshold=0.9,
-        at_once=True,
-    )[0]
+pytestmark = pytest.mark.usefixtures("few_are_enough")
 
 
 @pytest.fixture

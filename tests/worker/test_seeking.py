@@ -28,12 +28,6 @@ Adder = Callable[[range], None]
 
 
 @pytest.fixture
-def settings(library: Library) -> Settings:
-    """Settings of the library under test."""
-    return Settings(library=library.folder)
-
-
-@pytest.fixture
 def add(catalogue: Catalogue, ref: ModelRef, record: Recorder) -> Adder:
     """Commit contents by number: every fifth a copy, more or less, of the one before; 13 and 14 flat."""
 

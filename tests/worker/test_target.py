@@ -8,18 +8,11 @@ import pytest
 
 from twinlens import parts, tunings
 from twinlens.catalogue import Catalogue
-from twinlens.library import Library
 from twinlens.models import set_target
 from twinlens.settings import Settings
 from twinlens_worker.indexing import IndexingThread
 from twinlens_worker.models.descriptor import describe
 from twinlens_worker.target import ensure_target, keep_parts, make_target
-
-
-@pytest.fixture
-def settings(library: Library) -> Settings:
-    """Settings of the library under test."""
-    return Settings(library=library.folder)
 
 
 def test_the_bundled_model_comes_with_its_parts(catalogue: Catalogue, settings: Settings):
