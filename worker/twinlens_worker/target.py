@@ -33,8 +33,10 @@ def keep_parts(catalogue: Catalogue, settings: Settings, model: Model) -> None:
     What is damaged there is put back. Nothing of weights that are not the model's: those of a version
     before may be gone.
     """
-    is_kept, damaged = parts.are_kept(catalogue, model), parts.damaged(catalogue, model)
-    if model.name != DEFAULT_MODEL or (is_kept and not damaged):
+    if model.name != DEFAULT_MODEL:
+        return
+    is_kept = parts.are_kept(catalogue, model)
+    if is_kept and not parts.damaged(catalogue, model):
         return
     path = find_weights(settings, ref(model), model)
     if registry.weights_digest(model.name, path) != model.digest:
